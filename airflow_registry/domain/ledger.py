@@ -1,0 +1,139 @@
+"""The ledger: which version wrote which output partition, and who may still write it.
+
+An entry is an intent (written before the data) and later its commit (written after it). The live writer of an output is the
+entry of its newest committed generation; an intent without commit means that the output may be half-written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from airflow_registry.domain.names import ModelName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """The version that a run uses, whatever is promoted meanwhile."""
+
+    model: ModelName
+    number: int
+    revision: int
+    dag_id: str
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """The right to write one output partition, until somebody opens a newer generation.
+
+    Attributes:
+        uid: UUIDv7 of the ledger entry.
+        output: URI of the partition's folder or file, unique in the registry.
+        partition: The partition's key.
+        generation: Counts the writers of this output; a commit with an older one is refused.
+        model: The model that writes.
+        number: Its version.
+        input_digest: What is read, so that the same version over the same input is a no-op.
+        already_live: True if the live output is by the same version over the same input: there is nothing to do.
+    """
+
+    uid: str
+    output: str
+    partition: str
+    generation: int
+    model: ModelName
+    number: int
+    input_digest: str | None
+    already_live: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What a writer reports when its output is in place.
+
+    Attributes:
+        uri: The data object.
+        digest: SHA-256 of the data object, None if the writer is somebody else's program.
+        rows: Rows written, None if unknown.
+        quarantined: Rows set aside, with their reasons beside the output (count).
+        seconds: Wall time of the writing task.
+    """
+
+    uri: str
+    digest: str | None = None
+    rows: int | None = None
+    quarantined: int = 0
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerEntry:
+    """One line of the ledger: an intent, with its commit where there is one.
+
+    Attributes:
+        is_live: Whether the partition's present content is by this entry.
+        committed_at: None if the writer never said that it finished.
+    """
+
+    uid: str
+    output: str
+    partition: str
+    generation: int
+    model: ModelName
+    number: int
+    dag_id: str | None
+    run_id: str | None
+    input_digest: str | None
+    started_at: datetime
+    committed_at: datetime | None
+    is_live: bool
+    uri: str | None = None
+    digest: str | None = None
+    rows: int | None = None
+    quarantined: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """For tables and XCom."""
+        return {
+            "output": self.output,
+            "partition": self.partition,
+            "ref": f"{self.model}:{self.number}",
+            "committed": self.committed_at is not None,
+            "live": self.is_live,
+            "rows": self.rows,
+            "run_id": self.run_id,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnrecordedUse:
+    """A run that was given a version's path and wrote no ledger entry: what it did with it, nobody knows."""
+
+    model: ModelName
+    number: int
+    dag_id: str
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallPlan:
+    """What a recall of one version would have to score again.
+
+    Attributes:
+        entries: Partitions whose live, or possibly half-written, output is by the version.
+        unrecorded: Runs that used the version without telling the ledger what they wrote.
+    """
+
+    model: ModelName
+    number: int
+    entries: tuple[LedgerEntry, ...]
+    unrecorded: tuple[UnrecordedUse, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """Rows in the partitions, as far as their writers counted them."""
+        return sum(entry.rows or 0 for entry in self.entries)

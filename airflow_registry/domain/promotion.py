@@ -1,0 +1,162 @@
+"""Decisions of the gate, and the promotions that follow from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from airflow_registry.domain.stage import Stage
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from airflow_registry.domain.names import ModelName
+
+
+class Outcome(StrEnum):
+    """What a gate may say."""
+
+    APPROVED = "APPROVED"
+    REFUSED = "REFUSED"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    PENDING = "PENDING"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """What one rule found.
+
+    Attributes:
+        rule: The rule in short, `roc_auc at least 0.55`.
+        passed: Whether the rule is satisfied; None if it does not apply (a first version has nobody to compare with).
+        text: One sentence for people: observed, needed, baseline's version, rows.
+        observed: The number that was looked at, None if there was none.
+        baseline_version: The version it was compared with.
+        rows: Rows behind the number (count).
+    """
+
+    rule: str
+    passed: bool | None
+    text: str
+    observed: float | None = None
+    baseline_version: int | None = None
+    rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Champion:
+    """The version in PRODUCTION, and how often the champion has changed up to it."""
+
+    number: int
+    revision: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the pure gate returns; a `Decision` is a verdict that was stored."""
+
+    outcome: Outcome
+    reasons: tuple[Reason, ...]
+
+    @property
+    def approved(self) -> bool:
+        """Whether the version may be promoted."""
+        return self.outcome is Outcome.APPROVED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """A stored verdict about one version, bound to the champion it was compared with.
+
+    Attributes:
+        uid: UUIDv7.
+        model: The model.
+        number: The version that was judged.
+        outcome: APPROVED, REFUSED, INCONCLUSIVE or PENDING.
+        reasons: One for every rule.
+        champion: The champion at that moment, None if there was none.
+        revision: The champion's revision at that moment, 0 if there never was one; the promotion compares and sets it.
+        policy_digest: SHA-256 of the policy.
+        decided_at: When.
+        expires_at: After this the decision is void; None for never.
+    """
+
+    uid: str
+    model: ModelName
+    number: int
+    outcome: Outcome
+    reasons: tuple[Reason, ...]
+    champion: int | None
+    revision: int
+    policy_digest: str
+    decided_at: datetime
+    expires_at: datetime | None = None
+
+    @property
+    def approved(self) -> bool:
+        """Whether the version may be promoted."""
+        return self.outcome is Outcome.APPROVED
+
+    def to_json(self) -> dict[str, Any]:
+        """Small JSON for XCom."""
+        return {
+            "decision": self.uid,
+            "outcome": str(self.outcome),
+            "approved": self.approved,
+            "model": str(self.model),
+            "version": self.number,
+            "champion": self.champion,
+            "revision": self.revision,
+            "reasons": [reason.text for reason in self.reasons],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promotion:
+    """One stage change of one version.
+
+    Attributes:
+        revision: The champion's revision after the change; None if the champion did not change.
+        replaced: The version that was champion before, None if there was none.
+        decision: uid of the decision it followed, None for an override.
+        reason: Why, in a person's words; None when a decision says it.
+        created: False if this call found the promotion already made.
+    """
+
+    uid: str
+    model: ModelName
+    number: int
+    from_stage: Stage
+    to_stage: Stage
+    revision: int | None
+    replaced: int | None
+    decision: str | None
+    reason: str | None
+    by: str
+    at: datetime
+    created: bool = True
+
+    @property
+    def is_champion_change(self) -> bool:
+        """Whether the version in PRODUCTION is another one (or none) afterwards."""
+        return self.revision is not None
+
+    def to_json(self) -> dict[str, Any]:
+        """Small JSON for XCom."""
+        return {
+            "promotion": self.uid,
+            "model": str(self.model),
+            "version": self.number,
+            "ref": f"{self.model}:{self.number}",
+            "from_stage": str(self.from_stage),
+            "to_stage": str(self.to_stage),
+            "replaced": self.replaced,
+            "revision": self.revision,
+            "created": self.created,
+        }
+
+
+def production_changed(promotion: Promotion) -> bool:
+    """Whether consumers have a new champion to use: the only thing that rings them."""
+    return promotion.is_champion_change and promotion.to_stage is Stage.PRODUCTION

@@ -1,0 +1,1 @@
+"""What one may do: one module per verb, one transaction per call."""

@@ -1,0 +1,194 @@
+"""The `Registry` protocol: what `ModelRegistry` and the client of a registry server have in common.
+
+Operators, hooks, triggers and the command line use nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from airflow_registry.domain.evaluation import Evaluation
+    from airflow_registry.domain.ledger import Intent, LedgerEntry, RecallPlan, Written
+    from airflow_registry.domain.model import Dataset, Lineage, ModelVersion, RegisteredModel, RuntimeMetrics, Signature
+    from airflow_registry.domain.names import RunKey
+    from airflow_registry.domain.policy import Policy
+    from airflow_registry.domain.promotion import Decision, Promotion
+    from airflow_registry.domain.stage import Stage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """A consumer DAG that wants to run after each promotion of a model."""
+
+    model: str
+    consumer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bell:
+    """A promotion that a consumer has not resolved yet, so it is rung."""
+
+    subscription: Subscription
+    revision: int
+    number: int
+    ring: int
+
+
+class Registry(Protocol):
+    """The registry as everybody else sees it. Every call is one transaction."""
+
+    @property
+    def deployment(self) -> str:
+        """The Airflow installation that calls."""
+
+    # -- registering -------------------------------------------------------------------------------------------------
+    def register(
+        self,
+        model: str,
+        artifact: object = None,
+        *,
+        metrics: Mapping[str, object] | None = None,
+        evaluated_on: Dataset | None = None,
+        signature: Signature | None = None,
+        description: str | None = None,
+        change_note: str | None = None,
+        datasets: Sequence[Dataset] = (),
+        parameters: Mapping[str, object] | None = None,
+        tags: Mapping[str, str] | None = None,
+        runtime: RuntimeMetrics | None = None,
+        lineage: Lineage | None = None,
+        format: str | None = None,  # noqa: A002  the word that people use
+        copy: bool = True,
+        run: RunKey | None = None,
+        idempotency_key: str | None = None,
+    ) -> ModelVersion:
+        """Register the next version; the same `run` or `idempotency_key` with the same bytes returns the version it made before."""
+
+    def find_registration(self, model: str, run: RunKey) -> ModelVersion | None:
+        """The version that this very task instance registered in an earlier try, or None."""
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+    def models(self) -> tuple[RegisteredModel, ...]:
+        """All models, by name."""
+
+    def versions(self, model: str) -> tuple[ModelVersion, ...]:
+        """All versions of a model, oldest first."""
+
+    def get(self, ref: str) -> ModelVersion:
+        """One version by reference: `lead_scoring:7`, `lead_scoring@production`."""
+
+    def production(self, model: str) -> ModelVersion:
+        """The champion, or `NoChampionError`."""
+
+    def production_at(self, model: str, when: datetime) -> ModelVersion | None:
+        """Who was in PRODUCTION at that time; None if nobody was."""
+
+    def history(self, model: str) -> tuple[Promotion, ...]:
+        """All stage changes, oldest first."""
+
+    # -- judging and promoting -----------------------------------------------------------------------------------------
+    def record_metrics(
+        self, model: str, version: object, metrics: Mapping[str, object], *, evaluated_on: Dataset | None = None
+    ) -> Evaluation:
+        """Store metrics that were computed elsewhere."""
+
+    def evaluate(
+        self,
+        model: str,
+        version: object,
+        *,
+        data: str,
+        target: str,
+        metrics: Sequence[str] = (),
+        name: str | None = None,
+    ) -> Evaluation:
+        """Score the version and the champion on the same rows of `data` and store their metrics."""
+
+    def decide(
+        self,
+        model: str,
+        version: object,
+        *,
+        policy: Policy | Mapping[str, object] | str,
+        dry_run: bool = False,
+        run: RunKey | None = None,
+        policy_source: str | None = None,
+    ) -> Decision:
+        """Judge the version by the policy and store the decision, also when it is a no."""
+
+    def promote(
+        self,
+        model: str,
+        version: object,
+        *,
+        decision: Decision | str | None = None,
+        reason: str | None = None,
+        expected_champion: int | None = None,
+        by: str | None = None,
+        run: RunKey | None = None,
+    ) -> Promotion:
+        """Make the version the champion, by a decision or as a person's override with a reason."""
+
+    def move(
+        self,
+        model: str,
+        version: object,
+        stage: Stage | str,
+        *,
+        reason: str | None = None,
+        by: str | None = None,
+        run: RunKey | None = None,
+    ) -> Promotion:
+        """Change the stage of a version as the table of transitions allows; PRODUCTION is an override."""
+
+    def rollback(self, model: str, *, reason: str, by: str | None = None, run: RunKey | None = None) -> Promotion:
+        """Bring back the previous holder of PRODUCTION, also when it is archived."""
+
+    # -- inferring -----------------------------------------------------------------------------------------------------
+    def pin(
+        self, model: str, run: RunKey, *, stage: str = "PRODUCTION", repin: bool = False, acknowledges: Iterable[str] = ()
+    ) -> ModelVersion:
+        """The version that this run uses: decided at the first call, the same for every later one.
+
+        `acknowledges` names the consumers whose bell this run answers.
+        """
+
+    def open_output(
+        self,
+        output: str,
+        *,
+        partition: str,
+        model: str,
+        version: object,
+        run: RunKey | None = None,
+        input_digest: str | None = None,
+        force: bool = False,
+    ) -> Intent:
+        """Write the intent to fill `output`; the newest intent is the only one that may commit."""
+
+    def commit_output(self, intent: Intent | str, written: Written) -> LedgerEntry:
+        """Say that the output is in place; refused if a newer generation was opened meanwhile."""
+
+    def live_outputs(self, outputs: Sequence[str]) -> dict[str, LedgerEntry]:
+        """The live writer of each of these outputs, where there is one."""
+
+    def predictions(self, model: str, version: object = None) -> tuple[LedgerEntry, ...]:
+        """What a model, or one version of it, wrote; oldest first."""
+
+    def whois(self, path: str) -> LedgerEntry:
+        """Who wrote the predictions at that path."""
+
+    def recall(self, model: str, version: object) -> RecallPlan:
+        """The plan of a recall: which partitions the version's output stands in."""
+
+    # -- the bell --------------------------------------------------------------------------------------------------------
+    def bells_due(self, subscriptions: Sequence[Subscription]) -> tuple[Bell, ...]:
+        """Which consumers must be rung now because a promotion is unanswered; each is returned once per back-off step."""
+
+    def describe(self) -> dict[str, Any]:
+        """Where this registry is and where each setting came from; secrets left out."""
