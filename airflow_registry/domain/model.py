@@ -49,10 +49,10 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One column of a signature: its name and its Arrow type as text (`int64`, `string`, `double`)."""
+    """One column of a signature: its name and its Arrow type as text (`int64`, `string`, `double`), None if unknown."""
 
     name: str
-    type: str
+    type: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
