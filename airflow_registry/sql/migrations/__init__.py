@@ -1,0 +1,1 @@
+"""Alembic migrations, one reviewed file per change."""

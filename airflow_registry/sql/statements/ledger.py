@@ -1,0 +1,168 @@
+"""Statements about pins, bells and the ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, exists, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from airflow_registry.sql.tables import champions, deliveries, ledger, ledger_commits, models, partitions, pins, versions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Executable, Select, Update
+
+
+def add_pin(values: dict[str, Any]) -> Executable:
+    """Pin a run to a version, unless it is pinned already."""
+    return insert(pins).values(**values).on_conflict_do_nothing()
+
+
+def _is_pin(deployment: str, dag_id: str, run_id: str, model_id: int, stage: str) -> Any:  # noqa: ANN401  a condition
+    columns = pins.c
+    return and_(
+        columns.deployment == deployment,
+        columns.dag_id == dag_id,
+        columns.run_id == run_id,
+        columns.model_id == model_id,
+        columns.stage == stage,
+    )
+
+
+def pin_of(deployment: str, dag_id: str, run_id: str, model_id: int, stage: str) -> Select[Any]:
+    """The pin of one run."""
+    return select(pins).where(_is_pin(deployment, dag_id, run_id, model_id, stage))
+
+
+def touch_pin(deployment: str, dag_id: str, run_id: str, model_id: int, stage: str, now: datetime) -> Update:
+    """A pin that is used does not expire."""
+    return update(pins).where(_is_pin(deployment, dag_id, run_id, model_id, stage)).values(last_used_at=now)
+
+
+def move_pin(key: tuple[str, str, str, int, str], version_id: int, revision: int, now: datetime) -> Update:
+    """Point a run at another version: only on request, and audited."""
+    return update(pins).where(_is_pin(*key)).values(version_id=version_id, revision=revision, last_used_at=now)
+
+
+def acknowledge(deployment: str, consumer: str, model_id: int, revision: int) -> Executable:
+    """The consumer has resolved this revision; an older acknowledgement never overwrites a newer one."""
+    values = {"deployment": deployment, "consumer": consumer, "model_id": model_id}
+    fresh = insert(deliveries).values(**values, acknowledged=revision, rung_revision=0, rings=0)
+    return fresh.on_conflict_do_update(
+        index_elements=["deployment", "consumer", "model_id"], set_={"acknowledged": revision}, where=deliveries.c.acknowledged < revision
+    )
+
+
+def add_delivery(deployment: str, consumer: str, model_id: int) -> Executable:
+    """The cell of a consumer that never resolved anything."""
+    values = {"deployment": deployment, "consumer": consumer, "model_id": model_id, "acknowledged": 0, "rung_revision": 0, "rings": 0}
+    return insert(deliveries).values(**values).on_conflict_do_nothing()
+
+
+def unanswered(deployment: str, consumer: str, model_key: str) -> Select[Any]:
+    """The champion that a consumer has not resolved yet, with the state of its bell."""
+    joined = (
+        models.join(champions, champions.c.model_id == models.c.id)
+        .join(versions, versions.c.id == champions.c.version_id)
+        .outerjoin(
+            deliveries,
+            and_(deliveries.c.model_id == models.c.id, deliveries.c.deployment == deployment, deliveries.c.consumer == consumer),
+        )
+    )
+    wanted = select(
+        models.c.id.label("model_id"), models.c.name.label("model_name"), versions.c.number,
+        champions.c.revision, champions.c.changed_at, deliveries.c.rung_revision, deliveries.c.rings, deliveries.c.rung_at,
+    )  # fmt: skip
+    return wanted.select_from(joined).where(
+        models.c.key == model_key, or_(deliveries.c.acknowledged.is_(None), deliveries.c.acknowledged < champions.c.revision)
+    )
+
+
+def ring(deployment: str, consumer: str, model_id: int, revision: int, rings: int, now: datetime) -> Update:
+    """Note one ring; zero rows if another triggerer rang at the same moment."""
+    mine = and_(deliveries.c.deployment == deployment, deliveries.c.consumer == consumer, deliveries.c.model_id == model_id)
+    not_yet = or_(deliveries.c.rung_revision < revision, and_(deliveries.c.rung_revision == revision, deliveries.c.rings < rings))
+    return update(deliveries).where(mine, not_yet).values(rung_revision=revision, rings=rings, rung_at=now)
+
+
+def open_generation(output: str) -> Executable:
+    """The next generation of an output partition; from now on no older writer may commit."""
+    fresh = insert(partitions).values(output=output, generation=1, state="open")
+    following = {"generation": partitions.c.generation + 1}
+    return fresh.on_conflict_do_update(index_elements=["output"], set_=following).returning(partitions.c.generation)
+
+
+def add_intent(values: dict[str, Any]) -> Executable:
+    """A ledger entry, before its data."""
+    return insert(ledger).values(**values).returning(ledger.c.id)
+
+
+def add_commit(values: dict[str, Any]) -> Executable:
+    """The entry's data is in place; nothing if that was said before."""
+    return insert(ledger_commits).values(**values).on_conflict_do_nothing()
+
+
+def make_live(output: str, generation: int, entry_id: int) -> Update:
+    """The partition's content is by this entry; zero rows if a newer generation was opened meanwhile."""
+    mine = update(partitions).where(partitions.c.output == output, partitions.c.generation == generation)
+    return mine.values(live_entry_id=entry_id, state="live")
+
+
+def _entries() -> Select[Any]:
+    joined = (
+        ledger.join(models, models.c.id == ledger.c.model_id)
+        .join(versions, versions.c.id == ledger.c.version_id)
+        .outerjoin(ledger_commits, ledger_commits.c.entry_id == ledger.c.id)
+        .outerjoin(partitions, partitions.c.output == ledger.c.output)
+    )
+    commit = [ledger_commits.c[name] for name in ("committed_at", "uri", "digest", "rows", "quarantined")]
+    live = func.coalesce(partitions.c.live_entry_id == ledger.c.id, False).label("is_live")
+    return select(ledger, models.c.name.label("model_name"), versions.c.number, *commit, live).select_from(joined)
+
+
+def entry_by_uid(uid: str) -> Select[Any]:
+    """One ledger entry."""
+    return _entries().where(ledger.c.uid == uid)
+
+
+def live_entries(outputs: Sequence[str]) -> Select[Any]:
+    """The live writers of some outputs."""
+    return _entries().where(ledger.c.output.in_(outputs), partitions.c.live_entry_id == ledger.c.id)
+
+
+def entry_at(paths: Sequence[str]) -> Select[Any]:
+    """The newest committed entry whose output or data object is at one of these paths; the live one first."""
+    there = _entries().where(or_(ledger.c.output.in_(paths), ledger_commits.c.uri.in_(paths)), ledger_commits.c.entry_id.is_not(None))
+    return there.order_by((partitions.c.live_entry_id == ledger.c.id).desc().nulls_last(), ledger.c.id.desc()).limit(1)
+
+
+def entry_by_digest(digest: str) -> Select[Any]:
+    """The newest committed entry that wrote exactly these bytes."""
+    return _entries().where(ledger_commits.c.digest == digest).order_by(ledger.c.id.desc()).limit(1)
+
+
+def entries_of(model_id: int, version_id: int | None) -> Select[Any]:
+    """What a model, or one version, wrote or meant to write; oldest first."""
+    mine = _entries().where(ledger.c.model_id == model_id)
+    return (mine if version_id is None else mine.where(ledger.c.version_id == version_id)).order_by(ledger.c.id)
+
+
+def touched_by(version_id: int) -> Select[Any]:
+    """Partitions whose live, or possibly half-written, output is by a version: live entries, and intents nobody has superseded."""
+    live = ledger_commits.c.entry_id.is_not(None) & (partitions.c.live_entry_id == ledger.c.id)
+    half = ledger_commits.c.entry_id.is_(None) & (partitions.c.generation == ledger.c.generation)
+    return _entries().where(ledger.c.version_id == version_id, or_(live, half)).order_by(ledger.c.id)
+
+
+def unrecorded_uses(version_id: int) -> Select[Any]:
+    """Runs that were pinned to a version and wrote nothing into the ledger."""
+    wrote = exists().where(
+        ledger.c.version_id == pins.c.version_id,
+        ledger.c.deployment == pins.c.deployment,
+        ledger.c.dag_id == pins.c.dag_id,
+        ledger.c.run_id == pins.c.run_id,
+    )
+    return select(pins.c.dag_id, pins.c.run_id).where(pins.c.version_id == version_id, ~wrote).order_by(pins.c.pinned_at)

@@ -1,0 +1,360 @@
+"""All tables and their named constraints: the invariants that no code can break.
+
+Append-only: versions, evaluations, metrics, decisions, promotions, audit, ledger, ledger_commits, events.
+State, each cell moved by one conditional UPDATE: models.next_number, champions, version_stages, partitions, pins, deliveries, leases.
+Order is by sequence (ids, numbers, revisions, generations), never by time.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from airflow_registry.sql.types import Json, Key, UtcDateTime
+
+PREFIX = "airflow_registry_"
+VERSION_TABLE = f"{PREFIX}alembic_version"
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+_STAGES = "'DEVELOPMENT', 'SHADOW', 'PRODUCTION', 'ARCHIVED'"
+_OUTCOMES = "'APPROVED', 'REFUSED', 'INCONCLUSIVE', 'PENDING'"
+
+
+def _run_columns() -> list[Column[object]]:
+    """Which task instance of which Airflow did it; all empty outside Airflow."""
+    return [
+        Column("deployment", String(250), nullable=False),
+        Column("dag_id", String(250)),
+        Column("run_id", String(250)),
+        Column("task_id", String(250)),
+        Column("map_index", Integer),
+    ]
+
+
+meta = Table(f"{PREFIX}meta", metadata, Column("key", String(64), primary_key=True), Column("value", Text, nullable=False))
+
+models = Table(
+    f"{PREFIX}models",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("key", String(128), nullable=False, unique=True),
+    Column("name", String(128), nullable=False),
+    Column("next_number", BigInteger, nullable=False),
+    Column("purpose", Text),
+    Column("owner", Text),
+    Column("risk_tier", String(32)),
+    Column("locked_policy", String(80)),
+    Column("frozen_until", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    CheckConstraint("next_number >= 1", name="next_number"),
+)
+
+versions = Table(
+    f"{PREFIX}versions",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("uid", String(36), nullable=False, unique=True),
+    Column("model_id", Key, ForeignKey(models.c.id), nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("registered_at", UtcDateTime, nullable=False),
+    Column("identity_key", Text, unique=True),
+    Column("run_identity", Text, index=True),
+    Column("is_imported", Boolean(create_constraint=False), nullable=False),
+    Column("remote_path", Text, nullable=False),
+    Column("digest", String(80), index=True),
+    Column("size_bytes", BigInteger),
+    Column("format", String(32), nullable=False),
+    Column("is_stored", Boolean(create_constraint=False), nullable=False),
+    Column("loader", Text),
+    Column("signature", Json),
+    Column("metrics", Text, nullable=False),
+    Column("description", Text),
+    Column("change_note", Text),
+    Column("parameters", Json, nullable=False),
+    Column("tags", Json, nullable=False),
+    Column("datasets", Json, nullable=False),
+    Column("members", Json),
+    *_run_columns(),
+    Column("bundle_name", String(250)),
+    Column("bundle_version", String(250)),
+    Column("published_by", Text),
+    Column("trained_by", Text),
+    Column("git_commit", String(64)),
+    Column("container_image", Text),
+    Column("packages", Json, nullable=False),
+    Column("training_seconds", Float),
+    Column("peak_memory_bytes", BigInteger),
+    UniqueConstraint("model_id", "number"),
+    CheckConstraint("number >= 1", name="number"),
+)
+
+version_stages = Table(
+    f"{PREFIX}version_stages",
+    metadata,
+    Column("version_id", Key, ForeignKey(versions.c.id), primary_key=True, autoincrement=False),
+    Column("model_id", Key, ForeignKey(models.c.id), nullable=False),
+    Column("stage", String(16), nullable=False),
+    CheckConstraint(f"stage IN ({_STAGES})", name="stage"),
+)
+Index(
+    f"uq_{PREFIX}version_stages_one_champion",
+    version_stages.c.model_id,
+    unique=True,
+    sqlite_where=version_stages.c.stage == "PRODUCTION",
+    postgresql_where=version_stages.c.stage == "PRODUCTION",
+)
+
+champions = Table(
+    f"{PREFIX}champions",
+    metadata,
+    Column("model_id", Key, ForeignKey(models.c.id), primary_key=True, autoincrement=False),
+    Column("version_id", Key, ForeignKey(versions.c.id)),
+    Column("revision", BigInteger, nullable=False),
+    Column("changed_at", UtcDateTime),
+    CheckConstraint("revision >= 0", name="revision"),
+)
+
+evaluations = Table(
+    f"{PREFIX}evaluations",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("uid", String(36), nullable=False, unique=True),
+    Column("model_id", Key, ForeignKey(models.c.id), nullable=False, index=True),
+    Column("source", String(16), nullable=False),
+    Column("data_name", Text),
+    Column("data_uri", Text),
+    Column("data_digest", String(80)),
+    Column("data_rows", BigInteger),
+    Column("artifact_uri", Text),
+    Column("recorded_at", UtcDateTime, nullable=False),
+    Column("recorded_by", Text, nullable=False),
+)
+
+metrics = Table(
+    f"{PREFIX}metrics",
+    metadata,
+    Column("evaluation_id", Key, ForeignKey(evaluations.c.id), nullable=False),
+    Column("version_id", Key, ForeignKey(versions.c.id), nullable=False, index=True),
+    Column("name", String(250), nullable=False),
+    Column("slice", String(250), nullable=False),
+    Column("value", Float),
+    Column("non_finite", String(4)),
+    Column("rows", BigInteger),
+    PrimaryKeyConstraint("evaluation_id", "version_id", "name", "slice"),
+    CheckConstraint("(value IS NULL) <> (non_finite IS NULL)", name="finite_or_not"),
+    CheckConstraint("non_finite IN ('nan', 'inf', '-inf')", name="non_finite"),
+)
+
+decisions = Table(
+    f"{PREFIX}decisions",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("uid", String(36), nullable=False, unique=True),
+    Column("model_id", Key, ForeignKey(models.c.id), nullable=False, index=True),
+    Column("version_id", Key, ForeignKey(versions.c.id), nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("reasons", Json, nullable=False),
+    Column("champion_version_id", Key, ForeignKey(versions.c.id)),
+    Column("revision", BigInteger, nullable=False),
+    Column("policy_digest", String(80), nullable=False),
+    Column("policy", Json, nullable=False),
+    Column("policy_source", Text),
+    Column("decided_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("decided_by", Text, nullable=False),
+    *_run_columns(),
+    CheckConstraint(f"outcome IN ({_OUTCOMES})", name="outcome"),
+)
+
+promotions = Table(
+    f"{PREFIX}promotions",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("uid", String(36), nullable=False, unique=True),
+    Column("model_id", Key, ForeignKey(models.c.id), nullable=False),
+    Column("version_id", Key, ForeignKey(versions.c.id), nullable=False),
+    Column("from_stage", String(16), nullable=False),
+    Column("to_stage", String(16), nullable=False),
+    Column("revision", BigInteger),
+    Column("replaced_version_id", Key, ForeignKey(versions.c.id)),
+    Column("decision_id", Key, ForeignKey(decisions.c.id), unique=True),
+    Column("reason", Text),
+    Column("promoted_by", Text, nullable=False),
+    Column("promoted_at", UtcDateTime, nullable=False),
+    *_run_columns(),
+    UniqueConstraint("model_id", "revision"),
+    CheckConstraint(f"to_stage IN ({_STAGES})", name="to_stage"),
+)
+
+audit = Table(
+    f"{PREFIX}audit",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("deployment", String(250), nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("body", Json, nullable=False),
+    Column("text_digest", String(80)),
+    Column("previous", String(80), nullable=False),
+    Column("hash", String(80), nullable=False, unique=True),
+)
+
+audit_texts = Table(f"{PREFIX}audit_texts", metadata, Column("digest", String(80), primary_key=True), Column("text", Text))
+
+audit_head = Table(
+    f"{PREFIX}audit_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", String(80), nullable=False),
+    CheckConstraint("id = 1", name="one_row"),
+)
+
+pins = Table(
+    f"{PREFIX}pins",
+    metadata,
+    Column("deployment", String(250), nullable=False),
+    Column("dag_id", String(250), nullable=False),
+    Column("run_id", String(250), nullable=False),
+    Column("model_id", Key, ForeignKey(models.c.id), nullable=False),
+    Column("stage", String(16), nullable=False),
+    Column("version_id", Key, ForeignKey(versions.c.id), nullable=False, index=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("pinned_at", UtcDateTime, nullable=False),
+    Column("last_used_at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("deployment", "dag_id", "run_id", "model_id", "stage"),
+)
+
+deliveries = Table(
+    f"{PREFIX}deliveries",
+    metadata,
+    Column("deployment", String(250), nullable=False),
+    Column("consumer", String(250), nullable=False),
+    Column("model_id", Key, ForeignKey(models.c.id), nullable=False),
+    Column("acknowledged", BigInteger, nullable=False),
+    Column("rung_revision", BigInteger, nullable=False),
+    Column("rings", Integer, nullable=False),
+    Column("rung_at", UtcDateTime),
+    PrimaryKeyConstraint("deployment", "consumer", "model_id"),
+)
+
+ledger = Table(
+    f"{PREFIX}ledger",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("uid", String(36), nullable=False, unique=True),
+    Column("output", Text, nullable=False, index=True),
+    Column("partition_key", Text, nullable=False),
+    Column("generation", BigInteger, nullable=False),
+    Column("model_id", Key, ForeignKey(models.c.id), nullable=False),
+    Column("version_id", Key, ForeignKey(versions.c.id), nullable=False, index=True),
+    Column("input_digest", String(80)),
+    Column("opened_at", UtcDateTime, nullable=False),
+    *_run_columns(),
+    UniqueConstraint("output", "generation"),
+)
+
+ledger_commits = Table(
+    f"{PREFIX}ledger_commits",
+    metadata,
+    Column("entry_id", Key, ForeignKey(ledger.c.id), primary_key=True, autoincrement=False),
+    Column("committed_at", UtcDateTime, nullable=False),
+    Column("uri", Text, nullable=False, index=True),
+    Column("digest", String(80), index=True),
+    Column("rows", BigInteger),
+    Column("quarantined", BigInteger, nullable=False),
+    Column("seconds", Float),
+)
+
+partitions = Table(
+    f"{PREFIX}partitions",
+    metadata,
+    Column("output", Text, primary_key=True),
+    Column("generation", BigInteger, nullable=False),
+    Column("live_entry_id", Key, ForeignKey(ledger.c.id)),
+    Column("state", String(16), nullable=False),
+    CheckConstraint("generation >= 1", name="generation"),
+)
+
+locations = Table(
+    f"{PREFIX}locations",
+    metadata,
+    Column("digest", String(80), nullable=False),
+    Column("layout", String(16), nullable=False),
+    Column("uri", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("size_bytes", BigInteger),
+    Column("created_at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("digest", "layout", "uri"),
+)
+
+events = Table(
+    f"{PREFIX}events",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("uid", String(36), nullable=False, unique=True),
+    Column("kind", String(32), nullable=False),
+    Column("model_id", Key, ForeignKey(models.c.id), nullable=False),
+    Column("revision", BigInteger),
+    Column("body", Json, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+leases = Table(
+    f"{PREFIX}leases",
+    metadata,
+    Column("name", String(250), primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("body", Json),
+    Column("expires_at", UtcDateTime, nullable=False),
+)
+
+approvals = Table(
+    f"{PREFIX}approvals",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("uid", String(36), nullable=False, unique=True),
+    Column("version_id", Key, ForeignKey(versions.c.id), nullable=False, index=True),
+    Column("policy_digest", String(80), nullable=False),
+    Column("person", Text, nullable=False),
+    Column("vote", String(16), nullable=False),
+    Column("text_digest", String(80)),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+tokens = Table(
+    f"{PREFIX}tokens",
+    metadata,
+    Column("digest", String(80), primary_key=True),
+    Column("subject", Text, nullable=False),
+    Column("role", String(32), nullable=False),
+    Column("pattern", String(250), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("revoked_at", UtcDateTime),
+)
