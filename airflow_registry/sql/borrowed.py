@@ -6,7 +6,6 @@ transaction that the owner has open is never touched (it is refused before anyth
 
 from __future__ import annotations
 
-import sqlite3
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine
@@ -15,6 +14,8 @@ from sqlalchemy.pool import StaticPool
 from airflow_registry.errors import InvalidInputError
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from sqlalchemy import Engine
 
 

@@ -74,13 +74,13 @@ def _engine_of_url(url: URL) -> Engine:
     try:
         if url.get_backend_name() == "postgresql":
             # prepare_threshold=None: a server-side prepared statement would not survive PgBouncer in transaction mode.
-            options = {"connect_timeout": _CONNECT_TIMEOUT_S, "prepare_threshold": None}
-            return create_engine(url, poolclass=NullPool, connect_args=options)
+            arguments = {"connect_timeout": _CONNECT_TIMEOUT_S, "prepare_threshold": None}
+            return create_engine(url, poolclass=NullPool, connect_args=arguments)
         in_memory = url.database in {None, "", ":memory:"}
         options = {"timeout": BUSY_TIMEOUT_S, "check_same_thread": not in_memory}
         engine = create_engine(url, poolclass=StaticPool if in_memory else NullPool, connect_args=options)
     except (NoSuchModuleError, ImportError) as error:
-        raise MissingDependencyError.extra("psycopg", "postgres", "A registry on PostgreSQL") from error
+        raise MissingDependencyError.extra("psycopg", "postgres", "A registry on PostgreSQL") from error  # noqa: S610  not a query
     event.listen(engine, "connect", _sqlite_pragmas)
     return engine
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from sqlalchemy import inspect, text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import insert
 
 from airflow_registry.errors import ConfigurationError, DatabaseNotInitializedError, SchemaVersionError
 from airflow_registry.sql.engine import is_missing_file, shown, use_wal
@@ -107,7 +107,6 @@ def _run_migrations(connection: Connection) -> None:
 
 def _first_rows(connection: Connection) -> None:
     """What every registry has from its first moment: a name of its own, and the head of the audit chain."""
-    insert = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}[connection.dialect.name]
     facts = [{"key": "registry_uid", "value": str(uuid4())}, {"key": "created_at", "value": datetime.now(UTC).isoformat()}]
     connection.execute(insert(meta).on_conflict_do_nothing(), facts)
     connection.execute(insert(audit_head).on_conflict_do_nothing(), [{"id": 1, "seq": 0, "hash": GENESIS}])

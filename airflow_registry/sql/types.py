@@ -31,7 +31,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         """`timestamptz` on PostgreSQL, text on SQLite."""
         return dialect.type_descriptor(DateTime(timezone=True) if dialect.name == "postgresql" else String(32))
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | str | None:  # type: ignore[override]
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | str | None:
         """Refuses naive times."""
         if value is None:
             return None

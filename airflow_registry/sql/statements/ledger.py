@@ -151,9 +151,11 @@ def entries_of(model_id: int, version_id: int | None) -> Select[Any]:
 
 
 def touched_by(version_id: int) -> Select[Any]:
-    """Partitions whose live, or possibly half-written, output is by a version: live entries, and intents nobody has superseded."""
-    live = ledger_commits.c.entry_id.is_not(None) & (partitions.c.live_entry_id == ledger.c.id)
-    half = ledger_commits.c.entry_id.is_(None) & (partitions.c.generation == ledger.c.generation)
+    """Partitions that hold a version's output: live entries, and intents without commit that no live output has superseded."""
+    newer = ledger.alias("newer")
+    superseded = exists().where(newer.c.id == partitions.c.live_entry_id, newer.c.generation > ledger.c.generation)
+    live = partitions.c.live_entry_id == ledger.c.id
+    half = ledger_commits.c.entry_id.is_(None) & ~superseded
     return _entries().where(ledger.c.version_id == version_id, or_(live, half)).order_by(ledger.c.id)
 
 
