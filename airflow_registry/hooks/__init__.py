@@ -1,0 +1,1 @@
+"""From an Airflow connection and an Airflow context to the registry."""

@@ -1,0 +1,98 @@
+"""Reads the Airflow connection of a registry, and tells "there is none" from "it could not be read".
+
+That difference matters: without a connection the registry falls through to the environment and to a file in `$AIRFLOW_HOME`.
+Airflow's own look-up answers "isn't defined" also when its API server was out of reach; believing it would make a task write
+into a second registry that nobody looks at.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException, ErrorType
+
+from airflow_registry.config import ConnectionFields
+from airflow_registry.errors import ConfigurationError, StorageUnavailableError
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+DEFAULT_CONNECTION = "airflow_registry_default"
+CONNECTION_TYPE = "airflow_registry"
+
+
+def connection_fields(conn_id: str) -> ConnectionFields | None:
+    """The fields of the connection; None if it is the default one and does not exist.
+
+    Raises:
+        ConfigurationError: If any other connection does not exist, or the connection is of another type.
+        StorageUnavailableError: If Airflow could not say whether the connection exists.
+    """
+    try:
+        return _parse(BaseHook.get_connection(conn_id))
+    except AirflowNotFoundException as error:
+        if conn_id != DEFAULT_CONNECTION:
+            raise _undefined(conn_id) from error
+    _confirm_undefined(conn_id)
+    return None
+
+
+def _undefined(conn_id: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"There is no Airflow connection {conn_id!r}. Create it with type {CONNECTION_TYPE!r} (Admin, Connections, or the variable "
+        f"AIRFLOW_CONN_{conn_id.upper()}), or leave registry_conn_id out to use {DEFAULT_CONNECTION!r}, the environment or the defaults."
+    )
+
+
+def _parse(connection: Connection) -> ConnectionFields:
+    if connection.conn_type != CONNECTION_TYPE:
+        raise ConfigurationError(
+            f"The Airflow connection {connection.conn_id!r} is of type {connection.conn_type!r}. A registry needs one of type "
+            f"{CONNECTION_TYPE!r}: change its type, or name another connection in registry_conn_id."
+        )
+    extra: dict[str, Any] = connection.extra_dejson
+    return ConnectionFields(
+        conn_id=connection.conn_id,
+        password=connection.password or None,
+        trusted_types=_names(extra.get("trusted_types")),
+        **{name: _text(extra, name) for name in ("database_dsn", "artifacts", "deployment", "trusted", "aws_conn_id")},
+    )
+
+
+def _text(extra: dict[str, Any], name: str) -> str | None:
+    """An empty field of the form is stored as null or ''; both mean that it was not filled in."""
+    value = extra.get(name)
+    return str(value).strip() or None if value is not None else None
+
+
+def _names(value: object) -> tuple[str, ...]:
+    """The form gives one text with commas, a connection written as JSON may give a list."""
+    items = value if isinstance(value, list) else str(value or "").split(",")
+    return tuple(name for item in items if (name := str(item).strip()))
+
+
+def supervisor() -> Any:  # noqa: ANN401  Airflow gives it no public type
+    """The channel to Airflow's API server that tasks and triggers have; None in any other process."""
+    from airflow.sdk.execution_time import task_runner
+
+    return getattr(task_runner, "SUPERVISOR_COMMS", None)
+
+
+def _confirm_undefined(conn_id: str) -> None:
+    """In a task or trigger, hear it from the API server itself; elsewhere there is nobody to ask.
+
+    Raises:
+        StorageUnavailableError: If the answer is anything but "not found".
+    """
+    channel = supervisor()
+    if channel is None:
+        return
+    from airflow.sdk.execution_time.comms import ErrorResponse, GetConnection
+
+    answer = channel.send(GetConnection(conn_id=conn_id))
+    if isinstance(answer, ErrorResponse) and answer.error is not ErrorType.CONNECTION_NOT_FOUND:
+        raise StorageUnavailableError(
+            f"Airflow could not say whether the connection {conn_id!r} exists: {answer.error.value} {answer.detail}. Nothing was done, "
+            "because going on without it could mean another registry. Try again when Airflow's API server answers."
+        )

@@ -1,0 +1,133 @@
+"""From an Airflow context to the registry's own words: who runs, for whom, and what an error means to Airflow.
+
+A context is whatever Airflow hands to `execute` or to a macro: any mapping with `ti`, `dag_run` and `dag`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from contextlib import contextmanager
+from datetime import UTC
+from typing import TYPE_CHECKING, Any, cast
+from zoneinfo import ZoneInfo
+
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_registry.domain.model import Lineage
+from airflow_registry.domain.names import RunKey
+from airflow_registry.errors import RegistryError
+from airflow_registry.hooks.connection import DEFAULT_CONNECTION
+from airflow_registry.hooks.uris import consumer_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from airflow_registry.domain.model import ModelVersion
+    from airflow_registry.service.protocol import Registry
+
+log = logging.getLogger(__name__)
+
+_TEMPORARY_RUN = "__airflow_temporary_run_"  # `airflow tasks test` and `airflow tasks render` invent runs with this prefix
+
+
+def run_key(context: Mapping[str, Any]) -> RunKey:
+    """The task instance that runs, as the registry remembers it."""
+    ti = context["ti"]
+    return RunKey(
+        dag_id=ti.dag_id,
+        run_id=ti.run_id,
+        task_id=ti.task_id,
+        map_index=-1 if ti.map_index is None else ti.map_index,
+        clear_number=context["dag_run"].clear_number or 0,
+    )
+
+
+def lineage(context: Mapping[str, Any]) -> Lineage:
+    """What Airflow knows about where a version comes from; git, container and packages are added by the registry."""
+    run, ti = run_key(context), context["ti"]
+    bundle = getattr(ti, "bundle_instance", None)  # None under dag.test()
+    return Lineage(
+        trained_by=context["dag_run"].triggering_user_name,
+        dag_id=run.dag_id,
+        run_id=run.run_id,
+        task_id=run.task_id,
+        map_index=run.map_index,
+        bundle_name=getattr(bundle, "name", None),
+        bundle_version=getattr(bundle, "version", None),
+    )
+
+
+def consumers(context: Mapping[str, Any], model: str) -> tuple[str, ...]:
+    """The consumers of `model` whose bell the running DAG answers: those that stand in its own schedule, sorted.
+
+    Runs of `airflow tasks test` and `airflow tasks render` answer nobody's bell: they score nothing that counts.
+    """
+    if context["ti"].run_id.startswith(_TEMPORARY_RUN):
+        return ()
+    condition = getattr(getattr(context["dag"], "timetable", None), "asset_condition", None)
+    return tuple(sorted({name for uri in _uris(condition) if (name := consumer_of(uri, model))}))
+
+
+def _uris(condition: object) -> Iterator[str]:
+    """The URIs of a schedule's assets; in a worker the conditions have `.objects` and no way to iterate over assets."""
+    for part in getattr(condition, "objects", ()):
+        yield from _uris(part)
+    uri = getattr(condition, "uri", None)
+    if isinstance(uri, str):
+        yield uri
+
+
+def dag_folder(context: Mapping[str, Any]) -> str:
+    """The folder of the DAG file as this worker sees it; relative paths beside the DAG start here."""
+    return os.path.dirname(context["dag"].fileloc)  # noqa: PTH120  in a zipped DAG this is no folder, and Path would add nothing
+
+
+def pinned(
+    context: Mapping[str, Any], model: str, *, registry_conn_id: str = DEFAULT_CONNECTION, registry: Registry | None = None
+) -> ModelVersion:
+    """The version of `model` that this run uses; the first call of the run decides and answers the bell.
+
+    Raises:
+        NoChampionError: If nothing was ever promoted.
+    """
+    from airflow_registry.hooks.registry import RegistryHook
+
+    opened = registry or RegistryHook(registry_conn_id).registry()
+    return opened.pin(model, run_key(context), acknowledges=consumers(context, model))
+
+
+def partition_of(context: Mapping[str, Any], timezone: str | None = None) -> str:
+    """The partition of this run: its partition key as it is, else the date of the logical date, else of `run_after`.
+
+    A run that was rung by an asset has no logical date and therefore no `ds`.
+
+    Args:
+        context: The context of the task.
+        timezone: In which the date is meant, `Europe/Berlin`; None for UTC.
+    """
+    run = context["dag_run"]
+    if run.partition_key:
+        return cast(str, run.partition_key)
+    moment = cast("datetime", run.logical_date or run.run_after)
+    return moment.astimezone(UTC if timezone is None else ZoneInfo(timezone)).date().isoformat()
+
+
+@contextmanager
+def airflow_errors() -> Iterator[None]:
+    """The one place that knows both worlds: an error that a retry cannot mend fails the task at once.
+
+    The reason is logged before, because Airflow shows the text of an exception only in the structured log.
+
+    Raises:
+        AirflowFailException: From a `RegistryError` that is not retryable.
+        RegistryError: As it was, if a retry may help.
+    """
+    try:
+        yield
+    except RegistryError as error:
+        log.error("%s: %s", error.code, error)  # noqa: TRY400  the traceback follows when Airflow logs the exception
+        if error.retryable:
+            raise
+        raise AirflowFailException(str(error)) from error

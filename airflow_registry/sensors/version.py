@@ -1,0 +1,95 @@
+"""Waits for a version, or for a version in a stage."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseSensorOperator, PokeReturnValue
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_registry.hooks.connection import DEFAULT_CONNECTION
+from airflow_registry.hooks.context import airflow_errors
+from airflow_registry.hooks.lookup import Wanted
+from airflow_registry.hooks.registry import RegistryHook
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow.sdk import Context
+
+    from airflow_registry.domain.model import ModelVersion
+
+
+class ModelVersionSensor(BaseSensorOperator):
+    """Succeeds when the version is there; pushes model, version, ref, remote_path and digest.
+
+    Args:
+        model: The model (templated).
+        version: Wait for this version (templated).
+        stage: Wait for a version in this stage, any case; with `version`, for that version in this stage (templated).
+        min_version: With `stage`: a version of at least this number (templated).
+        registry_conn_id: The Airflow connection of the registry.
+        deferrable: Wait in the triggerer, without a worker; False waits as `mode` says.
+        poke_interval: Seconds between two looks.
+        timeout: Seconds after which the task fails, or is skipped with `soft_fail=True`.
+    """
+
+    template_fields: Sequence[str] = ("model", "version", "stage", "min_version", "registry_conn_id")
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        version: int | str | None = None,
+        stage: str | None = None,
+        min_version: int | str | None = None,
+        registry_conn_id: str = DEFAULT_CONNECTION,
+        deferrable: bool = True,
+        poke_interval: timedelta | float = 10,
+        **kwargs: Any,  # noqa: ANN401  the arguments of BaseSensorOperator
+    ) -> None:
+        super().__init__(poke_interval=poke_interval, **kwargs)
+        self.model = model
+        self.version = version
+        self.stage = stage
+        self.min_version = min_version
+        self.registry_conn_id = registry_conn_id
+        self.deferrable = deferrable
+
+    def execute(self, context: Context) -> dict[str, Any] | None:
+        """Look once, then wait."""
+        if not self.deferrable:
+            return super().execute(context)  # type: ignore[no-any-return]  # what poke pushed
+        found = self.poke(context)
+        if not found:
+            self._defer()
+        return found.xcom_value  # type: ignore[no-any-return]  # what poke pushed
+
+    def poke(self, context: Context) -> PokeReturnValue:  # noqa: ARG002  Airflow's signature
+        """Whether it is there."""
+        with airflow_errors():
+            found = self._wanted().find(RegistryHook(self.registry_conn_id).registry())
+        return PokeReturnValue(is_done=found is not None, xcom_value=None if found is None else _result(found))
+
+    def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002  Airflow's signature
+        """Read what the trigger found."""
+        if "error" in event:
+            raise AirflowFailException(event["error"])
+        with airflow_errors():
+            return _result(RegistryHook(self.registry_conn_id).registry().get(event["ref"]))
+
+    def _defer(self) -> None:
+        from airflow_registry.triggers.version import VersionTrigger  # loads Airflow's triggers, which parsing does not need
+
+        wanted = self._wanted()
+        self.log.info("Waiting for %s", wanted)
+        trigger = VersionTrigger(**wanted.to_json(), registry_conn_id=self.registry_conn_id, poll_interval_s=self.poke_interval)
+        self.defer(trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=self.timeout))
+
+    def _wanted(self) -> Wanted:
+        return Wanted.parse(model=self.model, version=self.version, stage=self.stage, min_version=self.min_version)
+
+
+def _result(version: ModelVersion) -> dict[str, Any]:
+    return version.to_json()
