@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NonFinite = Literal["nan", "inf", "-inf"]
+Goal = Literal["maximize", "minimize"]
+GOALS: tuple[Goal, ...] = ("maximize", "minimize")
 
 HIGHER_IS_BETTER = frozenset(
     {
@@ -33,6 +35,18 @@ LOWER_IS_BETTER = frozenset(
         "mse", "rmse", "root_mean_squared_error", "rmsle", "smape", "zero_one_loss",
     }
 )  # fmt: skip
+
+
+def known_goal(name: object) -> Goal | None:
+    """Which direction of a metric is better, None if the name says nothing.
+
+    >>> known_goal("log_loss")
+    'minimize'
+    """
+    key = name.lower() if isinstance(name, str) else ""
+    if key in LOWER_IS_BETTER:
+        return "minimize"
+    return "maximize" if key in HIGHER_IS_BETTER else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,8 +122,10 @@ def _number(name: str, value: object) -> float:
         raise InvalidMetricError(f"Metric {name!r} is not a number: found {plain!r} ({type(value).__name__}), expected for example 0.85.")
     try:
         return float(plain)
-    except OverflowError:
-        return math.copysign(math.inf, int(plain))
+    except OverflowError:  # a whole number or fraction beyond the floats
+        return -math.inf if plain < 0 else math.inf
+    except ValueError:  # Decimal("sNaN") refuses even to be converted
+        return math.nan
 
 
 def _kind(number: float) -> NonFinite:
