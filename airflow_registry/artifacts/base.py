@@ -1,0 +1,157 @@
+"""The `ArtifactStore` protocol: what every place that keeps bytes promises.
+
+Layout, the same everywhere, so that people and tools find their way without this package:
+
+    <root>/plain/<model>/<16 hex of digest>/<name>               a file, written once
+    <root>/plain/<model>/<16 hex of digest>/<name>/              a folder; its remote path ends in `/`
+    <root>/plain/<model>/<16 hex of digest>/<name>.sha256sums    its manifest, whose own SHA-256 is the folder's digest
+    <root>/production/<model>.json                               the champion, for consumers that speak neither SQL nor HTTP
+
+`<model>` is the model's name in lower case, because names are unique regardless of case.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from airflow_registry.artifacts.digest import name_fault
+from airflow_registry.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterator, Mapping
+    from contextlib import AbstractContextManager
+
+    from airflow_registry.domain.names import Digest
+
+__all__ = ["MANIFEST_SUFFIX", "ArtifactStore", "Stored", "artifact_name"]
+
+MANIFEST_SUFFIX = ".sha256sums"
+_LONGEST_NAME_BYTES = 200  # leaves room for the suffix where names end at 255 bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """An artifact that a store keeps.
+
+    Attributes:
+        digest: SHA-256 of the file, or of the folder's manifest.
+        size_bytes: Size of all its files in bytes.
+        remote_path: Where any consumer can read it; a folder's ends in `/`.
+        is_folder: Whether it is a folder.
+    """
+
+    digest: Digest
+    size_bytes: int
+    remote_path: str
+    is_folder: bool
+
+
+class ArtifactStore(Protocol):
+    """Where bytes are kept: content-addressed, written once.
+
+    Every method raises `StorageUnavailableError` when the store is out of reach, full or forbidden.
+    """
+
+    @property
+    def root(self) -> str:
+        """URI of the store, without a trailing slash."""
+
+    def put(self, source: str, *, model: str, name: str | None = None) -> Stored:
+        """Copy a file or folder in, verified; the same bytes again are verified where they lie and not written a second time.
+
+        Args:
+            source: Path or file:// URI of the file or folder.
+            model: Whose artifact it is.
+            name: What it is called in the store; default: the source's name.
+
+        Raises:
+            ArtifactNotFoundError: If the source is not there.
+            InvalidInputError: If it is empty, changes while it is read, or holds something that cannot be kept.
+        """
+
+    def verify(self, remote_path: str, digest: Digest) -> None:
+        """Compare an artifact with its digest; nothing is returned when they agree.
+
+        Raises:
+            ArtifactNotFoundError: If it is not there.
+            ManifestMismatchError: If files of a folder are missing, extra or changed; they are named.
+            DigestMismatchError: If the bytes are other ones.
+        """
+
+    def exists(self, remote_path: str) -> bool:
+        """Whether an artifact is there; its bytes are not looked at."""
+
+    def fetch(self, remote_path: str, digest: Digest | None, target: str) -> str:
+        """Copy an artifact into the local folder `target` and return the path of the copy, which appears whole or not at all.
+
+        A file of the same name there is replaced. A folder of the same name is kept if it holds the same bytes, else refused.
+
+        Args:
+            remote_path: The artifact.
+            digest: What its bytes must be; None if nobody knows, then nothing is compared.
+            target: A folder, made if it is not there.
+
+        Raises:
+            InvalidInputError: If other files stand where the copy of a folder shall go.
+        """
+
+    def open_verified(self, remote_path: str, digest: Digest) -> AbstractContextManager[str]:
+        """A local path whose bytes have been verified and that nobody else can change until the context ends."""
+
+    def digest_of(self, uri: str) -> tuple[Digest, int] | None:
+        """Digest and size in bytes of what stays where it is (`copy=False`); None if this store cannot read that URI.
+
+        Raises:
+            ArtifactNotFoundError: If it could be read and is not there.
+            InvalidInputError: If it is empty or holds something that cannot be digested.
+        """
+
+    def write_pointer(self, model: str, payload: Mapping[str, Any], revision: int) -> str:
+        """Write `<root>/production/<model>.json` whole, and return its URI.
+
+        The keys `schema` and `revision` are added. A pointer with a newer revision stays as it is, unless both name a
+        `registry_uid` and they differ: then another registry has taken over the store.
+        """
+
+    def read_pointer(self, model: str) -> dict[str, Any] | None:
+        """What the pointer says, None if there is none.
+
+        Raises:
+            CorruptionError: If it is not a pointer.
+        """
+
+    def orphans(self, known: Container[str]) -> Iterator[str]:
+        """Remote paths of artifacts that are not in `known`, and temporary files.
+
+        An artifact whose row is about to be committed, and the temporary file of a running writer, are among them: who deletes
+        must leave them a time of grace.
+        """
+
+    def describe(self) -> str:
+        """One line for people: what kind of store, and where."""
+
+    def check(self) -> None:
+        """Raise unless the store can be written; what the connection's test does."""
+
+
+def artifact_name(name: str) -> str:
+    """The last part of an artifact's remote path, checked.
+
+    Raises:
+        InvalidInputError: If it could leave its folder, or a consumer could not use it.
+    """
+    fault = name_fault(name) or _path_fault(name)
+    if fault:
+        raise InvalidInputError(f"{name!r} cannot name an artifact: {fault}. Pass name='…', for example name='model.skops'.")
+    return name
+
+
+def _path_fault(name: str) -> str | None:
+    if name in {"", ".", ".."} or "/" in name:
+        return "it must be the name of one file or folder, not a path"
+    if name.startswith(".tmp-"):
+        return "names that start with '.tmp-' are temporary"
+    if len(name.encode()) > _LONGEST_NAME_BYTES:
+        return f"it has {len(name.encode())} bytes, at most {_LONGEST_NAME_BYTES} are allowed"
+    return None

@@ -1,0 +1,101 @@
+"""Writing to a local disk so that a crash, at any step, leaves nothing or the whole thing under the final name.
+
+The order is always: write under a temporary name on the same disk, flush, rename, flush the folder that holds the name.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_registry.artifacts.digest import files_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TEMPORARY = ".tmp-"
+
+
+def copy_content(source: Path, target: Path, *, flush: bool) -> None:
+    """Copy a file or a folder of files to `target`, which must not exist; `flush` waits until the copy is on the disk."""
+    if not source.is_dir():
+        _copy_file(source, target, flush=flush)
+        return
+    target.mkdir()
+    for relative in files_of(source):
+        copy = target / relative
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        _copy_file(source / relative, copy, flush=flush)
+    if flush:
+        for folder, _, _ in os.walk(target):
+            sync(Path(folder))
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Replace the file at `path` by `data`: readers see the old file or the new one. Its folder must be there."""
+    with workspace(path.parent) as temporary:
+        copy = temporary / path.name
+        write_new(copy, data)
+        copy.replace(path)
+    sync(path.parent)
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """Write a file that does not exist yet, down to the disk."""
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and its parents, each of them safe from a power cut; it may be there already."""
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    path.mkdir(exist_ok=True)  # another writer may be faster
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file's bytes, or a folder's names, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def workspace(folder: Path) -> Iterator[Path]:
+    """A temporary folder inside `folder`, on the same disk; removed with all that is left in it."""
+    path = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=folder))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock on the lock file `path`; the system frees it when the process dies.
+
+    The file stays behind: removing it would let two holders lock two files of the same name.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _copy_file(source: Path, target: Path, *, flush: bool) -> None:
+    shutil.copyfile(source, target)
+    if flush:
+        sync(target)

@@ -1,0 +1,185 @@
+"""Artifacts in a folder of this machine, or of a disk that all workers mount.
+
+Crash safety: a copy is made in a temporary folder beside the target, flushed, compared, then renamed; whatever is killed in
+between leaves a temporary folder at most. Readers never trust bytes that somebody else can still change: `fetch` and
+`open_verified` copy first and compare the copy. That costs disk space of the artifact's size, and no memory.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_registry.artifacts.base import Stored, artifact_name
+from airflow_registry.artifacts.digest import content_of
+from airflow_registry.artifacts.dispatch import local_path, scheme_of
+from airflow_registry.artifacts.durable import TEMPORARY, copy_content, locked, make_folder, sync, workspace, write_new, write_whole
+from airflow_registry.artifacts.failures import not_found, reading, writing
+from airflow_registry.artifacts.plain import (
+    compare,
+    copy_verified,
+    hand_over,
+    has_manifest,
+    is_whole,
+    manifest_path,
+    place,
+    refuse_changed,
+    unknown_below,
+)
+from airflow_registry.artifacts.pointer import is_newer, pointer_text, read_object
+from airflow_registry.domain.names import Digest, ModelName
+from airflow_registry.errors import CorruptionError, StorageUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterator, Mapping
+
+    from airflow_registry.artifacts.digest import Content
+
+_LOCK = ".lock"
+
+
+class LocalArtifactStore:
+    """The artifact store in a local folder; see `ArtifactStore` for what its methods promise.
+
+    Args:
+        root: Absolute path of the folder, made at the first write.
+    """
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+
+    # -- artifacts -----------------------------------------------------------------------------------------------------
+    def put(self, source: str, *, model: str, name: str | None = None) -> Stored:
+        """Copy a file or folder in, verified and written once."""
+        origin = Path(local_path(source))
+        folder = self._plain(model)
+        content = content_of(origin).refuse_empty(origin)
+        target = folder / content.digest.short / artifact_name(origin.name if name is None else name)
+        with writing(f"store {origin} at {target}"):
+            if not (is_whole(target, content) and has_manifest(target, content)):
+                _write(origin, target, content)
+            sync(target.parent)  # also when another writer renamed it: it may not have come this far
+        remote_path = f"{target}/" if content.is_folder else str(target)
+        return Stored(digest=content.digest, size_bytes=content.size_bytes, remote_path=remote_path, is_folder=content.is_folder)
+
+    def verify(self, remote_path: str, digest: Digest) -> None:
+        """Compare an artifact with its digest where it lies."""
+        origin = self._present(remote_path)
+        compare(origin, origin, digest)
+
+    def exists(self, remote_path: str) -> bool:
+        """Whether a file, or for a remote path that ends in `/` a folder, is there."""
+        path = Path(local_path(remote_path))
+        with reading(path):
+            return path.exists() and path.is_dir() == remote_path.endswith("/")
+
+    def fetch(self, remote_path: str, digest: Digest | None, target: str) -> str:
+        """Copy an artifact into the folder `target`, verified before it gets its name."""
+        origin, folder = self._present(remote_path), Path(local_path(target))
+        final = folder / origin.name
+        with writing(f"copy {remote_path} to {final}"):
+            make_folder(folder)
+            with workspace(folder) as temporary:
+                copy_verified(origin, temporary / origin.name, digest, flush=True)
+                hand_over(temporary / origin.name, final)
+            sync(folder)
+        return str(final)
+
+    @contextmanager
+    def open_verified(self, remote_path: str, digest: Digest) -> Iterator[str]:
+        """A verified private copy in the system's temporary folder (`TMPDIR`), which only this user can enter."""
+        origin = self._present(remote_path)
+        with tempfile.TemporaryDirectory(prefix="airflow_registry-", ignore_cleanup_errors=True) as private:
+            copy = Path(private, origin.name)
+            with writing(f"copy {remote_path} to {private} (set TMPDIR to use another disk)"):
+                copy_verified(origin, copy, digest, flush=False)
+            yield str(copy)
+
+    def digest_of(self, uri: str) -> tuple[Digest, int] | None:
+        """Digest and size of a local file or folder; None for other URIs."""
+        if scheme_of(uri) not in {"", "file"}:
+            return None
+        path = local_path(uri)
+        content = content_of(path).refuse_empty(path)
+        return content.digest, content.size_bytes
+
+    # -- pointers ------------------------------------------------------------------------------------------------------
+    def write_pointer(self, model: str, payload: Mapping[str, Any], revision: int) -> str:
+        """Write the champion's pointer, unless a newer one is there."""
+        path = self._pointer(model)
+        text = pointer_text({**payload, "schema": 1, "revision": revision})
+        with writing(f"write the production pointer {path}"):
+            make_folder(path.parent)
+            with locked(path.with_name(f".{path.name}{_LOCK}")):
+                if not is_newer(read_object(path), payload, revision):
+                    write_whole(path, text.encode())
+        return str(path)
+
+    def read_pointer(self, model: str) -> dict[str, Any] | None:
+        """What the pointer says, None if there is none."""
+        path = self._pointer(model)
+        if not self.exists(str(path)):
+            return None
+        pointer = read_object(path)
+        if pointer is None:
+            raise CorruptionError(
+                f"The production pointer {path} is not the JSON object that was written. The registry's row is the truth: "
+                "ask production(), and the next promotion writes the pointer again."
+            )
+        return pointer
+
+    # -- housekeeping ----------------------------------------------------------------------------------------------------
+    def orphans(self, known: Container[str]) -> Iterator[str]:
+        """Artifacts that are not in `known`, and temporary folders."""
+        yield from map(str, sorted(Path(self.root).glob(f"production/{TEMPORARY}*")))
+        for folder in sorted(Path(self.root).glob("plain/*/*/")):
+            yield from [str(folder)] if folder.name.startswith(TEMPORARY) else unknown_below(folder, known)
+
+    def describe(self) -> str:
+        """`local folder <root>`."""
+        return f"local folder {self.root}"
+
+    def check(self) -> None:
+        """Make the root if needed, write into it and clean up."""
+        root = Path(self.root)
+        with writing(f"write into the artifact folder {root}"):
+            make_folder(root)
+            with workspace(root) as temporary:
+                write_new(temporary / "check", b"airflow-registry\n")
+
+    # -- inside ----------------------------------------------------------------------------------------------------------
+    def _plain(self, model: str) -> Path:
+        return Path(self.root, "plain", ModelName(model).key)
+
+    def _pointer(self, model: str) -> Path:
+        return Path(self.root, "production", f"{ModelName(model).key}.json")
+
+    def _present(self, remote_path: str) -> Path:
+        """The path of an artifact that is there.
+
+        A store whose root is gone is out of reach (a disk that is not mounted), which a retry may help; a missing artifact is not.
+        """
+        path, root = Path(local_path(remote_path)), Path(self.root)
+        with reading(path):
+            if path.exists():
+                return path
+        if path.is_relative_to(root) and not root.is_dir():
+            raise StorageUnavailableError(f"The artifact folder {root} is not there. Mount or restore it, then try again.")
+        raise not_found(remote_path)
+
+
+def _write(origin: Path, target: Path, content: Content) -> None:
+    """Copy, compare, then rename; nothing under the final name before that."""
+    folder = target.parent.parent
+    make_folder(folder)
+    with workspace(folder) as temporary:
+        copy = temporary / target.name
+        copy_content(origin, copy, flush=True)
+        refuse_changed(origin, content, content_of(copy))
+        if content.manifest is not None:
+            write_new(manifest_path(copy), str(content.manifest).encode())
+        make_folder(target.parent)
+        with locked(folder / _LOCK):
+            place(copy, target, content, aside=temporary / f"{TEMPORARY}damaged")
