@@ -6,13 +6,13 @@ context and imports what it needs when it is rendered, which happens in the work
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from airflow.plugins_manager import AirflowPlugin
 from jinja2 import pass_context
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from airflow_registry.domain.model import ModelVersion
 
@@ -61,4 +61,4 @@ class RegistryPlugin(AirflowPlugin):
     """Brings the macros into templates."""
 
     name = "registry"
-    macros: ClassVar[list[Callable[..., Any]]] = [remote_path, version, digest, ref, partition]
+    macros = [remote_path, version, digest, ref, partition]  # noqa: RUF012  Airflow's own declaration is a list

@@ -81,7 +81,7 @@ def _uris(condition: object) -> Iterator[str]:
 
 def dag_folder(context: Mapping[str, Any]) -> str:
     """The folder of the DAG file as this worker sees it; relative paths beside the DAG start here."""
-    return os.path.dirname(context["dag"].fileloc)  # noqa: PTH120  in a zipped DAG this is no folder, and Path would add nothing
+    return str(os.path.dirname(context["dag"].fileloc))  # noqa: PTH120  in a zipped DAG this is no folder, and Path would add nothing
 
 
 def pinned(

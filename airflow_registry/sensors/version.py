@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
+from airflow.sdk.bases.decorator import get_unique_task_id
 from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_registry.errors import StorageUnavailableError
 from airflow_registry.hooks.connection import DEFAULT_CONNECTION
 from airflow_registry.hooks.context import airflow_errors
 from airflow_registry.hooks.lookup import Wanted
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow.sdk import Context
+    from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
     from airflow_registry.domain.model import ModelVersion
 
@@ -35,6 +38,7 @@ class ModelVersionSensor(BaseSensorOperator):
         timeout: Seconds after which the task fails, or is skipped with `soft_fail=True`.
     """
 
+    default_task_id: ClassVar[str] = "wait_for_version"
     template_fields: Sequence[str] = ("model", "version", "stage", "min_version", "registry_conn_id")
 
     def __init__(
@@ -47,15 +51,25 @@ class ModelVersionSensor(BaseSensorOperator):
         registry_conn_id: str = DEFAULT_CONNECTION,
         deferrable: bool = True,
         poke_interval: timedelta | float = 10,
+        task_id: str | None = None,
         **kwargs: Any,  # noqa: ANN401  the arguments of BaseSensorOperator
     ) -> None:
-        super().__init__(poke_interval=poke_interval, **kwargs)
+        super().__init__(task_id=task_id or self._unique_task_id(kwargs), poke_interval=poke_interval, **kwargs)
         self.model = model
         self.version = version
         self.stage = stage
         self.min_version = min_version
         self.registry_conn_id = registry_conn_id
         self.deferrable = deferrable
+
+    @classmethod
+    def partial(cls, *, task_id: str | None = None, **kwargs: Any) -> OperatorPartial:  # noqa: ANN401
+        """`.partial(...)` with the default task id, which Airflow's own demands."""
+        return super().partial(task_id=task_id or cls._unique_task_id(kwargs), **kwargs)
+
+    @classmethod
+    def _unique_task_id(cls, kwargs: Mapping[str, Any]) -> str:
+        return get_unique_task_id(cls.default_task_id, kwargs.get("dag"), kwargs.get("task_group"))
 
     def execute(self, context: Context) -> dict[str, Any] | None:
         """Look once, then wait."""
@@ -64,20 +78,28 @@ class ModelVersionSensor(BaseSensorOperator):
         found = self.poke(context)
         if not found:
             self._defer()
-        return found.xcom_value  # type: ignore[no-any-return]  # what poke pushed
+        return found.xcom_value
 
     def poke(self, context: Context) -> PokeReturnValue:  # noqa: ARG002  Airflow's signature
         """Whether it is there."""
         with airflow_errors():
-            found = self._wanted().find(RegistryHook(self.registry_conn_id).registry())
-        return PokeReturnValue(is_done=found is not None, xcom_value=None if found is None else _result(found))
+            found = self._find()
+        return PokeReturnValue(is_done=found is not None, xcom_value=None if found is None else found.to_json())
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002  Airflow's signature
         """Read what the trigger found."""
         if "error" in event:
             raise AirflowFailException(event["error"])
         with airflow_errors():
-            return _result(RegistryHook(self.registry_conn_id).registry().get(event["ref"]))
+            return RegistryHook(self.registry_conn_id).registry().get(event["ref"]).to_json()
+
+    def _find(self) -> ModelVersion | None:
+        """A registry out of reach is no reason to stop waiting; the time-out is."""
+        try:
+            return self._wanted().find(RegistryHook(self.registry_conn_id).registry())
+        except StorageUnavailableError as error:
+            self.log.warning("The registry is out of reach, the wait goes on: %s", error)
+            return None
 
     def _defer(self) -> None:
         from airflow_registry.triggers.version import VersionTrigger  # loads Airflow's triggers, which parsing does not need
@@ -89,7 +111,3 @@ class ModelVersionSensor(BaseSensorOperator):
 
     def _wanted(self) -> Wanted:
         return Wanted.parse(model=self.model, version=self.version, stage=self.stage, min_version=self.min_version)
-
-
-def _result(version: ModelVersion) -> dict[str, Any]:
-    return version.to_json()

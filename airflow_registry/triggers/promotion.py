@@ -45,7 +45,7 @@ class PromotionTrigger(BaseEventTrigger):
     """Seconds between two polls at most, after several that failed."""
 
     def __init__(self, model: str, consumer: str, registry_conn_id: str) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow gives it no types
         self.subscription = Subscription(model=str(ModelName(model)), consumer=consumer)
         self.registry_conn_id = registry_conn_id
 
@@ -88,11 +88,16 @@ class PromotionTrigger(BaseEventTrigger):
         try:
             async for bells in shared_stream:
                 for bell in bells:
-                    if bell.subscription == self.subscription:
+                    if self._is_mine(bell):
                         self.log.info("Ring %d for revision %d of %s", bell.ring, bell.revision, self.subscription.model)
-                        yield TriggerEvent(_payload(bell))
+                        yield _event(bell)
         finally:
             del mine[self]
+
+    def _is_mine(self, bell: Bell) -> bool:
+        """The registry may write the model's name in another case than the DAG does."""
+        found, wanted = bell.subscription, self.subscription
+        return (found.consumer, found.model.lower()) == (wanted.consumer, wanted.model.lower())
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """The same with a poll of its own, for an Airflow that shares no streams."""
@@ -124,10 +129,7 @@ def _subscriptions(conn_id: str) -> tuple[Subscription, ...]:
     return tuple(dict.fromkeys(_waiting.get(conn_id, {}).values()))
 
 
-def _payload(bell: Bell) -> dict[str, Any]:
-    return {
-        "model": bell.subscription.model,
-        "consumer": bell.subscription.consumer,
-        "revision": bell.revision,
-        "version": bell.number,
-    }
+def _event(bell: Bell) -> TriggerEvent:
+    found = bell.subscription
+    payload = {"model": found.model, "consumer": found.consumer, "revision": bell.revision, "version": bell.number}
+    return TriggerEvent(payload)  # type: ignore[no-untyped-call]  # Airflow gives it no types

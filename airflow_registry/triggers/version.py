@@ -39,7 +39,7 @@ class VersionTrigger(BaseTrigger):
         registry_conn_id: str,
         poll_interval_s: float,
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow gives it no types
         self.wanted = Wanted.parse(model=model, version=version, stage=stage, min_version=min_version)
         self.registry_conn_id = registry_conn_id
         self.poll_interval_s = poll_interval_s
@@ -56,14 +56,18 @@ class VersionTrigger(BaseTrigger):
                 found = await asyncio.to_thread(self._find)
             except RegistryError as error:
                 if not error.retryable:
-                    yield TriggerEvent({"error": str(error)})
+                    yield _event({"error": str(error)})
                     return
                 self.log.warning("The registry is out of reach, the wait for %s goes on: %s", self.wanted, error)
                 found = None
             if found is not None:
-                yield TriggerEvent({"ref": found.ref})
+                yield _event({"ref": found.ref})
                 return
             await asyncio.sleep(self.poll_interval_s)
 
     def _find(self) -> ModelVersion | None:
         return self.wanted.find(RegistryHook(self.registry_conn_id).registry())
+
+
+def _event(payload: dict[str, str]) -> TriggerEvent:
+    return TriggerEvent(payload)  # type: ignore[no-untyped-call]  # Airflow gives it no types
