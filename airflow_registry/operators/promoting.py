@@ -1,0 +1,40 @@
+"""What operators share that may change the champion: the outlet through which consumers are rung."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_registry.assets import emit_promotion, promotion_alias
+from airflow_registry.domain.promotion import production_changed
+from airflow_registry.operators.base import RegistryOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+    from airflow.sdk.definitions.mappedoperator import OperatorPartial
+
+    from airflow_registry.domain.model import ModelVersion
+    from airflow_registry.domain.promotion import Promotion
+
+
+class PromotingOperator(RegistryOperator):
+    """Has the promotions' alias among its outlets; unlike a plain asset, an alias rings only when something is added to it."""
+
+    def __init__(self, *, outlets: Any = None, **kwargs: Any) -> None:  # noqa: ANN401  the arguments of BaseOperator
+        super().__init__(outlets=_with_alias(outlets), **kwargs)
+
+    @classmethod
+    def partial(cls, *, outlets: Any = None, **kwargs: Any) -> OperatorPartial:  # noqa: ANN401
+        """The alias must stand in the DAG also where the task is mapped, and `.partial()` does not ask `__init__`."""
+        return super().partial(outlets=_with_alias(outlets), **kwargs)
+
+    def _ring(self, context: Context, promotion: Promotion, version: ModelVersion) -> None:
+        """Ring the consumers, also when an earlier try made the promotion: it may have died before its event."""
+        if not production_changed(promotion):
+            return
+        emit_promotion(context, promotion, remote_path=version.remote_path)
+        self.log.info("%s is the champion, revision %s; its consumers are rung.", version.ref, promotion.revision)
+
+
+def _with_alias(outlets: Any) -> list[Any]:  # noqa: ANN401
+    given = list(outlets) if isinstance(outlets, (list, tuple)) else [] if outlets is None else [outlets]
+    return given if promotion_alias() in given else [*given, promotion_alias()]

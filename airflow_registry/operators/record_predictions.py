@@ -1,0 +1,70 @@
+"""Tells the ledger what somebody else's program wrote."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_registry.domain.ledger import Written
+from airflow_registry.hooks.context import airflow_errors, run_key
+from airflow_registry.operators.base import count
+from airflow_registry.operators.consuming import ScoringOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow.sdk import Context
+
+
+class RecordPredictionsOperator(ScoringOperator):
+    """Records that the version of this run wrote `output`; put it after the task that wrote it.
+
+    Intent and commit come together and after the fact, so a program that dies half-way leaves no trace. Where that matters use
+    `production(...).scoring(...)`, which writes the intent before.
+
+    Args:
+        model: Name of the model.
+        output: URI of the partition's file or folder; one live writer each.
+        partition: The partition's key.
+        version: Which version wrote it; default: the one that this run is pinned to.
+        uri: The data object, where it is not `output` itself.
+        rows: Rows written (count), if known.
+        quarantined: Rows set aside (count).
+        if_no_champion: `skip` or `fail`.
+
+    Returns:
+        `output`, `partition`, `ref`, `committed`, `live`, `rows`, `run_id`.
+    """
+
+    default_task_id = "record_predictions"
+    template_fields: Sequence[str] = ("model", "output_path", "partition", "version", "uri", "rows", "quarantined")
+
+    def __init__(
+        self,
+        *,
+        uri: str | None = None,
+        rows: int | str | None = None,
+        quarantined: int | str = 0,
+        **kwargs: Any,  # noqa: ANN401  the arguments of ScoringOperator
+    ) -> None:
+        super().__init__(**kwargs)
+        self.uri = uri
+        self.rows = rows
+        self.quarantined = quarantined
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Intent and commit in one."""
+        with airflow_errors():
+            registry = self._registry()
+            version = self._version(registry, context)
+            written = Written(
+                uri=self.uri or self.output_path, rows=count("rows", self.rows), quarantined=count("quarantined", self.quarantined) or 0
+            )
+            intent = registry.open_output(
+                self.output_path,
+                partition=self.partition,
+                model=version.model,
+                version=version.number,
+                run=run_key(context),
+                force=True,  # the program has written already: there is a new content, whoever wrote the last one
+            )
+            return registry.commit_output(intent, written).to_json()

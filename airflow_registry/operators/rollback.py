@@ -1,0 +1,51 @@
+"""Brings back the previous champion."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_registry.hooks.context import airflow_errors, run_key
+from airflow_registry.operators.base import check_text
+from airflow_registry.operators.promoting import PromotingOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow.sdk import Context
+
+
+class RollbackModelOperator(PromotingOperator):
+    """Puts the previous holder of PRODUCTION back, also when it is archived, and rings the consumers.
+
+    Args:
+        model: Name of the model.
+        reason: Why, for the audit.
+
+    Returns:
+        `promotion` (its id), `model`, `version` (the champion now), `ref`, `remote_path`, `digest`, `from_stage`, `to_stage`,
+        `replaced` (the champion before), `revision`, `created`.
+    """
+
+    default_task_id = "rollback_model"
+    template_fields: Sequence[str] = ("model", "reason")
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        reason: str,
+        **kwargs: Any,  # noqa: ANN401  the arguments of BaseOperator
+    ) -> None:
+        super().__init__(**kwargs)
+        check_text("reason", reason)
+        self.model = model
+        self.reason = reason
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Roll back, and ring."""
+        with airflow_errors():
+            registry = self._registry()
+            promotion = registry.rollback(self.model, reason=self.reason, run=run_key(context))
+            version = registry.get(f"{promotion.model}:{promotion.number}")
+        self._ring(context, promotion, version)
+        return {**version.to_json(), **promotion.to_json()}
