@@ -117,9 +117,14 @@ class Threshold:
         elif self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
             faults.add("at_least", f"{self.at_least!r} is above at_most {self.at_most!r}, so that no value can satisfy the rule.")
 
-    def __str__(self) -> str:
+    @property
+    def needed(self) -> str:
+        """The bounds in words, `at least 0.55 and at most 0.9`."""
         bounds = (("at least", self.at_least), ("at most", self.at_most))
-        return f"{self.metric} {' and '.join(f'{words} {bound!r}' for words, bound in bounds if bound is not None)}"
+        return " and ".join(f"{words} {bound!r}" for words, bound in bounds if bound is not None)
+
+    def __str__(self) -> str:
+        return f"{self.metric} {self.needed}"
 
     def to_mapping(self) -> dict[str, Any]:
         """As it stands in a policy file."""

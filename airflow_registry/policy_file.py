@@ -1,0 +1,181 @@
+"""Policies as YAML files: reading them, with line numbers in the faults, and the JSON Schema for editors.
+
+What a policy may say is decided in `domain/policy.py` and nowhere else; here text becomes plain values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_registry.domain.metrics import GOALS
+from airflow_registry.domain.names import refuse_unrendered
+from airflow_registry.domain.policy import FIRST_MODEL, REQUIRABLE, SCHEMA, Policy, policy_from_mapping
+from airflow_registry.domain.rules import BASELINES, DATA
+from airflow_registry.errors import InvalidPolicyError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import yaml
+
+_NAME = {"type": "string", "minLength": 1}
+
+
+def load_policy(source: Policy | Mapping[str, Any] | str | PathLike[str], *, base: str | None = None) -> Policy:
+    """The policy itself, from a mapping, or from a YAML file.
+
+    Args:
+        source: A policy, the same as a mapping, or a path.
+        base: Where a relative path starts: a folder, or the DAG file beside which the policy lies. None is the working folder.
+
+    Raises:
+        InvalidPolicyError: If the file cannot be read, or with all faults of the policy at once.
+    """
+    if isinstance(source, Policy):
+        return source
+    if isinstance(source, Mapping):
+        return policy_from_mapping(source)
+    refuse_unrendered(source, "policy path")
+    if not isinstance(source, (str, PathLike)) or not str(source):
+        raise InvalidPolicyError(f"A policy is a path, a mapping or a Policy; found {source!r}.")
+    path = _absolute(source, base)
+    return parse_policy(_read(path), source=str(path))
+
+
+def parse_policy(text: str, *, source: str) -> Policy:
+    """Read the text of a policy file.
+
+    Args:
+        text: YAML, or JSON, which is YAML too.
+        source: How error messages call it.
+
+    Raises:
+        InvalidPolicyError: With all faults at once, each with its path and line: `rules[2].at_least (line 7): …`.
+    """
+    value, places = _parse(text, source)
+    lines: dict[str, int] = {}
+    faults: list[str] = []
+    for path, line in places:
+        if path in lines:
+            faults.append(f"{path}: is given a second time in line {line}. Keep one of the two.")
+        lines.setdefault(path, line)
+    try:
+        policy = policy_from_mapping(value, source)
+    except InvalidPolicyError as error:
+        faults += error.faults
+    if faults:
+        raise InvalidPolicyError.with_faults(source, [_with_line(fault, lines) for fault in faults])
+    return policy
+
+
+def json_schema() -> dict[str, Any]:
+    """The grammar of this release as JSON Schema, for editors; the checks of `load_policy` go further (bounds, directions)."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Policy of airflow-registry",
+        "type": "object",
+        "required": ["rules"],
+        "additionalProperties": False,
+        "properties": {
+            "schema": {"const": SCHEMA},
+            "model": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$"},
+            "first_model": {"enum": list(FIRST_MODEL)},
+            "rules": {"type": "array", "minItems": 1, "items": {"oneOf": [_threshold(), _comparison(), _require()]}},
+            "valid_for": {"type": "string", "pattern": "^[0-9]{1,9}[smhdw]$"},
+        },
+    }
+
+
+def _threshold() -> dict[str, Any]:
+    number = {"type": "number"}
+    bounds = [{"required": ["at_least"]}, {"required": ["at_most"]}]
+    return _rule(["metric"], metric=_NAME, at_least=number, at_most=number) | {"anyOf": bounds}
+
+
+def _comparison() -> dict[str, Any]:
+    margin = {"oneOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": "^[0-9.eE+-]+ *%?$"}]}
+    margins = [{"required": ["no_worse_than"]}, {"required": ["improve_by"]}]
+    choices = {"against": {"enum": list(BASELINES)}, "goal": {"enum": list(GOALS)}, "data": {"enum": list(DATA)}}
+    return _rule(["metric", "against"], metric=_NAME, no_worse_than=margin, improve_by=margin, **choices) | {"oneOf": margins}
+
+
+def _require() -> dict[str, Any]:
+    return _rule(["require"], require={"type": "array", "minItems": 1, "items": {"enum": list(REQUIRABLE)}})
+
+
+def _rule(required: list[str], **properties: object) -> dict[str, Any]:
+    return {"type": "object", "required": required, "additionalProperties": False, "properties": properties}
+
+
+def _absolute(path: str | PathLike[str], base: str | None) -> Path:
+    folder = Path(base or "")
+    return Path(folder.parent if folder.suffix == ".py" else folder, path).absolute()
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise InvalidPolicyError(_unreadable(path, error)) from error
+
+
+def _unreadable(path: Path, error: Exception) -> str:
+    if archive := _archive_around(path):
+        return (
+            f"The policy file {path} would lie inside the zipped DAG {archive}, from which no files are read. "
+            "Write the policy in Python, in the DAG itself: policy=Policy(rules=(…,)) or the same as a mapping."
+        )
+    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        return f"There is no policy file at {path}. A relative path starts at the folder of the DAG file; deploy the policy with the DAG."
+    return f"The policy file {path} cannot be read: {error}. It must be a text file in UTF-8."
+
+
+def _archive_around(path: Path) -> Path | None:
+    import zipfile
+
+    return next((parent for parent in path.parents if parent.is_file() and zipfile.is_zipfile(parent)), None)
+
+
+def _parse(text: str, source: str) -> tuple[Any, list[tuple[str, int]]]:
+    """The plain value, and the line of every key and list item, in the order of the file."""
+    import yaml
+
+    try:
+        loader = yaml.SafeLoader(text)
+        root = loader.get_single_node()
+        if root is None:
+            return None, []
+        places = list(_places(root, "", set()))  # before the construction, which resolves merge keys in place
+        return loader.construct_document(root), places
+    # Beside its own errors PyYAML lets through what Python says to an impossible date (ValueError), to `!!bool maybe`
+    # (KeyError), to `!!timestamp soon` (AttributeError) and to a text of a thousand brackets (RecursionError).
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
+        raise InvalidPolicyError.with_faults(source, [f"it is not YAML: {error}"]) from error
+
+
+def _places(node: yaml.Node, path: str, seen: set[int]) -> Iterator[tuple[str, int]]:
+    import yaml
+
+    if id(node) in seen:  # an alias may point to a node around itself
+        return
+    seen.add(id(node))
+    children: list[tuple[str, yaml.Node, yaml.Node]] = []
+    if isinstance(node, yaml.MappingNode):
+        children = [(f"{path}.{key.value}".lstrip("."), key, value) for key, value in node.value]
+    elif isinstance(node, yaml.SequenceNode):
+        children = [(f"{path}[{index}]", item, item) for index, item in enumerate(node.value)]
+    for child_path, marked, child in children:
+        yield child_path, marked.start_mark.line + 1
+        yield from _places(child, child_path, seen)
+
+
+def _with_line(fault: str, lines: Mapping[str, int]) -> str:
+    """`rules[2].at_least: …` becomes `rules[2].at_least (line 7): …`; what is missing has the line of what it is missing in."""
+    path, colon, sentence = fault.partition(": ")
+    place = path
+    while place and place not in lines:
+        place = place[: max(place.rfind("."), place.rfind("["), 0)]
+    return f"{path} (line {lines[place]}){colon}{sentence}" if place else fault
