@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Self
 
 from airflow_registry.domain.stage import Stage
@@ -14,6 +15,7 @@ from airflow_registry.errors import InvalidInputError, InvalidNameError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _NUMBER = re.compile(r"[vV]?([1-9][0-9]{0,17})")
+_LARGEST_NUMBER = 10**18 - 1  # what fits a 64-bit column, and what the pattern above reads
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _UNRENDERED = "{{"
 
@@ -46,7 +48,7 @@ class ModelName(str):
         Raises:
             InvalidNameError: If it is not a name of 1 to 128 letters, digits, `_`, `.` and `-` that starts with a letter or digit.
         """
-        if isinstance(value, ModelName):
+        if isinstance(value, cls):
             return value
         refuse_unrendered(value, "model name")
         if not isinstance(value, str) or not _NAME.fullmatch(value):
@@ -78,8 +80,9 @@ def parse_version(value: object) -> int:
     2
     """
     refuse_unrendered(value, "version")
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
-        return value
+    # Integral takes numpy's integers too: that is what a cell of a frame holds.
+    if isinstance(value, Integral) and not isinstance(value, bool) and 1 <= int(value) <= _LARGEST_NUMBER:
+        return int(value)
     found = _NUMBER.fullmatch(value) if isinstance(value, str) else None
     if not found:
         raise InvalidInputError(f"{value!r} is not a version. Expected a whole number from 1, as 2, '2' or 'v2'.")
