@@ -1,0 +1,240 @@
+"""Metrics of several versions on the same rows, in one pass over the data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from airflow_registry.domain.model import Signature
+from airflow_registry.errors import InvalidInputError
+from airflow_registry.scoring.engine import read_ahead
+from airflow_registry.scoring.metrics import DEFAULTS, Judged, check_metric_names, compute
+from airflow_registry.scoring.predict import check_model, decision_scores, plan, predict_arrays
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import numpy as np
+    import pyarrow as pa
+
+    from airflow_registry.domain.names import Digest
+    from airflow_registry.scoring.metrics import Kind
+    from airflow_registry.scoring.predict import Plan
+    from airflow_registry.scoring.source import Chunk, Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluated:
+    """Metrics of all versions on one data set.
+
+    Attributes:
+        rows: Rows in it (count).
+        dataset_digest: SHA-256 of the input; evaluations of one digest are comparable.
+        results: Metric values by version number; NaN where a metric is not defined on these rows.
+    """
+
+    rows: int
+    dataset_digest: Digest
+    results: dict[int, dict[str, float]]
+
+
+@dataclass(slots=True)
+class _Answers:
+    """What one model said, batch by batch."""
+
+    model: object
+    layout: Plan
+    values: list[np.ndarray[Any, Any]] = field(default_factory=list)
+    probabilities: list[np.ndarray[Any, Any]] = field(default_factory=list)
+    decisions: list[np.ndarray[Any, Any]] = field(default_factory=list)
+
+    def hear(self, chunk: Chunk, who: str) -> None:
+        where = f"{who}, batch {chunk.number} of {chunk.file}"
+        said = predict_arrays(self.model, self.layout, chunk.batch, where=where)
+        self.values.append(said.values)
+        if said.probabilities is not None:
+            self.probabilities.append(said.probabilities)
+        elif (scores := decision_scores(self.model, self.layout, chunk.batch, where=where)) is not None:
+            self.decisions.append(scores)
+
+    @property
+    def classes(self) -> tuple[Any, ...]:
+        """The model's own classes, () if it names none."""
+        found = getattr(self.model, "classes_", None)
+        return () if found is None else tuple(_plain(found).tolist())
+
+
+def evaluate(
+    models: Mapping[int, object],
+    signatures: Mapping[int, Signature | None],
+    source: Source,
+    target: str,
+    metric_names: Sequence[str] = (),
+) -> Evaluated:
+    """Score all models on the same rows and compare them with the labels.
+
+    Args:
+        models: By version number; at least one.
+        signatures: By version number; a model without one gets all columns but the target.
+        source: From `open_source`.
+        target: The column that holds the labels.
+        metric_names: By scikit-learn's names; empty for what suits the kind of model (`DEFAULTS`).
+
+    Raises:
+        InvalidInputError: If the target is missing or has gaps, a metric is unknown, or a model cannot use the rows.
+        MissingDependencyError: If scikit-learn is not installed.
+    """
+    check_metric_names(metric_names)
+    typed = source.read_as(_together(signatures.values()))
+    labels = _labels(typed, target)
+    answers = {number: _answers(number, model, signatures.get(number), typed, target) for number, model in models.items()}
+    columns = tuple(dict.fromkeys(name for each in answers.values() for name in each.layout.inputs))
+    with read_ahead(typed.chunks(columns)) as chunks:
+        for chunk in chunks:
+            for number, each in answers.items():
+                each.hear(chunk, f"version {number}")
+    kind, classes = _kind(answers, labels)
+    names = tuple(metric_names) or DEFAULTS[kind]
+    results = {number: compute(_judged(each, labels, classes), names, kind) for number, each in answers.items()}
+    return Evaluated(rows=len(labels), dataset_digest=source.digest(), results=results)
+
+
+def _together(signatures: Iterable[Signature | None]) -> Signature | None:
+    """What CSV columns are read as: the first signature that names a column decides."""
+    columns = {column.name: column for each in signatures if each is not None for column in reversed(each.inputs)}
+    return Signature(inputs=tuple(columns.values())) if columns else None
+
+
+def _answers(number: int, model: object, signature: Signature | None, source: Source, target: str) -> _Answers:
+    try:
+        check_model(model)
+        return _Answers(model, plan(signature, source.schema, (target,)))
+    except InvalidInputError as error:
+        error.add_note(f"This is about version {number}.")
+        raise
+
+
+def _labels(source: Source, target: str) -> np.ndarray[Any, Any]:
+    """The target column, read before any model is asked: an answer without a label is wasted."""
+    import numpy as np
+
+    if target not in source.schema.names:
+        raise InvalidInputError(
+            f"The evaluation data {source.path!r} has no target column {target!r}. "
+            f"It has {', '.join(source.schema.names)}. Name one of these with target=…."
+        )
+    columns = [batch.column(0) for batch in source.batches([target])]
+    gaps = sum(_gaps(column) for column in columns)
+    if gaps:
+        raise InvalidInputError(
+            f"The target column {target!r} of {source.path!r} has no value in {gaps} of {sum(map(len, columns))} rows. "
+            "Expected a label in each: remove or fill these rows, because nobody here knows what they mean."
+        )
+    return np.concatenate([_values(column) for column in columns]) if columns else np.empty(0)
+
+
+def _gaps(column: pa.Array) -> int:
+    import pyarrow.compute as pc
+
+    return int(pc.sum(pc.is_null(column, nan_is_null=True)).as_py() or 0)
+
+
+def _values(column: pa.Array) -> np.ndarray[Any, Any]:
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_decimal(column.type):
+        column = column.cast(pa.float64())
+    return _plain(column.to_numpy(zero_copy_only=False))
+
+
+def _plain(values: object) -> np.ndarray[Any, Any]:
+    """An array in which True is 1: labels, predictions and classes meet from different worlds."""
+    import numpy as np
+
+    array = np.asarray(values)
+    return array.astype(np.int64) if array.dtype.kind == "b" else array
+
+
+def _joined(parts: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any] | None:
+    import numpy as np
+
+    return np.concatenate(parts) if parts else None
+
+
+def _predictions(answers: _Answers) -> np.ndarray[Any, Any]:
+    import numpy as np
+
+    found = _joined(answers.values)
+    return np.empty(0) if found is None else _plain(found)
+
+
+def _kind(answers: Mapping[int, _Answers], labels: np.ndarray[Any, Any]) -> tuple[Kind, tuple[Any, ...]]:
+    """What the models do, and the classes that they and the labels know."""
+    if not _are_classifiers(answers.values(), labels):
+        _refuse_mixture(answers, labels, "numbers")
+        return "regression", ()
+    _refuse_mixture(answers, labels, "classes")
+    known = [set(each.classes or _distinct(_predictions(each))) for each in answers.values()]
+    classes = tuple(sorted(set(_distinct(labels)).union(*known)))
+    return ("multiclass" if len(classes) > 2 else "binary"), classes
+
+
+def _are_classifiers(answers: Iterable[_Answers], labels: np.ndarray[Any, Any]) -> bool:
+    told = list(answers)
+    if any(each.classes or callable(getattr(each.model, "predict_proba", None)) for each in told):
+        return True
+    if any(_estimator_type(each.model) == "regressor" for each in told):
+        return False
+    return labels.dtype.kind != "f" and all(_predictions(each).dtype.kind != "f" for each in told)
+
+
+def _estimator_type(model: object) -> object:
+    tags = getattr(model, "__sklearn_tags__", None)
+    return tags().estimator_type if callable(tags) else getattr(model, "_estimator_type", None)
+
+
+def _refuse_mixture(answers: Mapping[int, _Answers], labels: np.ndarray[Any, Any], wanted: str) -> None:
+    for number, each in answers.items():
+        predictions = _predictions(each)
+        is_text = _is_text(predictions) or (wanted == "classes" and _is_text(_plain(each.classes or (0,))))
+        if len(predictions) and is_text != _is_text(labels):
+            raise InvalidInputError(
+                f"Version {number} predicts {_spoken(predictions)} and the target column holds {_spoken(labels)}, which cannot be "
+                f"compared. Expected {wanted} of one type: name another target column, or evaluate on data with the labels of the training."
+            )
+
+
+def _is_text(values: np.ndarray[Any, Any]) -> bool:
+    return values.dtype.kind in "OUST"
+
+
+def _spoken(values: np.ndarray[Any, Any]) -> str:
+    return f"{'text' if _is_text(values) else 'numbers'} (for example {values[0]!r})" if len(values) else "nothing"
+
+
+def _distinct(values: np.ndarray[Any, Any]) -> list[Any]:
+    return [value for value in set(values.tolist()) if value == value and value is not None]  # noqa: PLR0124  NaN differs from itself
+
+
+def _judged(answers: _Answers, labels: np.ndarray[Any, Any], classes: tuple[Any, ...]) -> Judged:
+    probabilities = _spread(_joined(answers.probabilities), answers.classes, classes)
+    scores = None
+    if len(classes) == 2:
+        scores = probabilities[:, 1] if probabilities is not None else _joined(answers.decisions)
+    return Judged(labels=labels, predictions=_predictions(answers), classes=classes, scores=scores, probabilities=probabilities)
+
+
+def _spread(found: np.ndarray[Any, Any] | None, own: tuple[Any, ...], classes: tuple[Any, ...]) -> np.ndarray[Any, Any] | None:
+    """One column for each class; a class that the model never saw has probability 0."""
+    import numpy as np
+
+    if found is None or not classes:
+        return None
+    if not own:
+        return found if found.shape[1] == len(classes) else None
+    spread = np.zeros((len(found), len(classes)))
+    for index, name in enumerate(own):
+        spread[:, classes.index(name)] = found[:, index]
+    return spread

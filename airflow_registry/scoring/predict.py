@@ -1,0 +1,322 @@
+"""Predictions for one batch: the signature's columns in the model's order in, checked predictions out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_registry.errors import InvalidInputError, RegistryError, SignatureMismatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+
+    from airflow_registry.domain.model import Column, Signature
+
+PREDICTION = "prediction"
+PROBABILITY = "probability_"
+
+# What a model raises when it cannot use the rows. Anything else (memory, network, a broken library) is not the input's fault,
+# and must not become an error that no retry may mend.
+_DATA_FAULTS = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, AssertionError)
+_FAMILIES = {
+    "number": re.compile(r"u?int\d|float|double|halffloat|decimal"),
+    "text": re.compile(r"(large_)?(string|utf8)"),
+    "truth": re.compile(r"bool"),
+    "time": re.compile(r"timestamp|date|datetime"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Which columns go where, decided once for a source.
+
+    Attributes:
+        inputs: Columns that go into the model, in its order.
+        keys: Columns that are copied to the output.
+    """
+
+    inputs: tuple[str, ...]
+    keys: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What must be read."""
+        return tuple(dict.fromkeys((*self.inputs, *self.keys)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predicted:
+    """What a model said about n rows.
+
+    Attributes:
+        values: Predictions, shape (n,).
+        probabilities: Shape (n, k), None if the model has none or nobody asked.
+        classes: Names of the k columns.
+    """
+
+    values: np.ndarray[Any, Any]
+    probabilities: np.ndarray[Any, Any] | None = None
+    classes: tuple[str, ...] = ()
+
+
+def plan(signature: Signature | None, schema: pa.Schema, keys: Sequence[str] | None = None) -> Plan:
+    """Find the model's columns in an input, and all that is wrong with it before the first row is read.
+
+    Args:
+        signature: The model's; None or without inputs: all columns but the keys go in.
+        schema: Of the source.
+        keys: Columns to copy to the output; None for those that are not in the signature.
+
+    Raises:
+        SignatureMismatchError: If columns are missing or cannot hold what the model wants; all are named.
+        InvalidInputError: If no column is left for the model.
+    """
+    wanted = () if signature is None else signature.inputs
+    given = (keys,) if isinstance(keys, str) else tuple(keys or ())
+    faults = [*_missing(wanted, given, schema), *_wrong_types(wanted, schema)]
+    if faults:
+        raise SignatureMismatchError(_mismatch(faults, schema))
+    inputs = tuple(column.name for column in wanted) or tuple(name for name in schema.names if name not in given)
+    if not inputs:
+        raise InvalidInputError(f"No column is left for the model: all of {', '.join(schema.names)} are keys. Name fewer keys.")
+    chosen = given if keys is not None else tuple(name for name in schema.names if name not in inputs)
+    return Plan(inputs=inputs, keys=tuple(dict.fromkeys(chosen)))
+
+
+def check_output_names(layout: Plan) -> None:
+    """Refuse keys that would stand twice in the output.
+
+    Raises:
+        InvalidInputError: If there are any; all are named.
+    """
+    taken = [key for key in layout.keys if key == PREDICTION or key.startswith(PROBABILITY)]
+    if taken:
+        raise InvalidInputError(
+            f"The key columns {', '.join(taken)} have the names of the output's own columns. "
+            f"Expected other names: choose the keys with keys=…, without these, or rename them in the input (is it an output already?)."
+        )
+
+
+def check_model(model: object) -> None:
+    """Refuse an object that cannot predict.
+
+    Raises:
+        InvalidInputError: If it has neither `predict_batch` nor `predict`.
+    """
+    if not any(callable(getattr(model, name, None)) for name in ("predict_batch", "predict")):
+        raise InvalidInputError(
+            f"A {type(model).__name__} cannot score rows: it has no method predict(rows) or predict_batch(rows). "
+            "Register the fitted model itself, not its parameters or a path."
+        )
+
+
+def predict_batch(model: object, layout: Plan, batch: pa.RecordBatch, *, proba: bool = True, where: str = "the batch") -> pa.RecordBatch:
+    """The output rows of one batch: key columns, `prediction`, and `probability_<class>` where the model has them.
+
+    Args:
+        model: Anything with `predict_batch` (preferred) or `predict`.
+        layout: From `plan`.
+        batch: Holds at least the layout's columns; n rows, n >= 1.
+        proba: Whether to ask for probabilities.
+        where: What the batch is called in messages.
+
+    Raises:
+        InvalidInputError: If the model cannot use the rows, or returns something else than one prediction a row.
+    """
+    import pyarrow as pa
+
+    predicted = predict_arrays(model, layout, batch, proba=proba, where=where)
+    columns = {key: _decoded(batch.column(key)) for key in layout.keys}
+    columns[PREDICTION] = _arrow(predicted.values, where)
+    for index, name in enumerate(predicted.classes):
+        columns[PROBABILITY + name] = pa.array(predicted.probabilities[:, index])  # type: ignore[index]  # classes come with them
+    return pa.RecordBatch.from_pydict(columns)
+
+
+def predict_arrays(model: object, layout: Plan, batch: pa.RecordBatch, *, proba: bool = True, where: str = "the batch") -> Predicted:
+    """The same as arrays, without keys. Arguments and errors as for `predict_batch`."""
+    check_model(model)
+    rows = _model_rows(model, batch.select(list(layout.inputs)))
+    ask = getattr(model, "predict_batch", None) or getattr(model, "predict", None)
+    values = _one_each(_asked(ask, rows, batch, layout, where), batch.num_rows, where)
+    ask_proba = getattr(model, "predict_proba", None) if proba else None
+    if not callable(ask_proba):
+        return Predicted(values=values)
+    found = _asked(ask_proba, rows, batch, layout, where)
+    probabilities = _matrix(found, batch.num_rows, where)
+    return Predicted(values=values, probabilities=probabilities, classes=_classes(model, probabilities.shape[1], where))
+
+
+def decision_scores(model: object, layout: Plan, batch: pa.RecordBatch, *, where: str = "the batch") -> np.ndarray[Any, Any] | None:
+    """What `decision_function` says, shape (n,); None for a model without one, or with one column for each of many classes."""
+    ask = getattr(model, "decision_function", None)
+    if not callable(ask):
+        return None
+    scores = _array(_asked(ask, _model_rows(model, batch.select(list(layout.inputs))), batch, layout, where))
+    return scores if scores.shape == (batch.num_rows,) else None
+
+
+def output_schema(model: object, signature: Signature | None, schema: pa.Schema, layout: Plan, *, proba: bool = True) -> pa.Schema:
+    """The output's schema where there is no row to ask the model about."""
+    import pyarrow as pa
+
+    fields = [(key, _value_type(schema.field(key).type)) for key in layout.keys]
+    classes = getattr(model, "classes_", None)
+    fields.append((PREDICTION, _declared(signature) if classes is None else pa.array(_array(classes)).type))
+    if classes is not None and proba and callable(getattr(model, "predict_proba", None)):
+        fields += [(PROBABILITY + str(name), pa.float64()) for name in _array(classes)]
+    return pa.schema(fields)
+
+
+def count_non_finite(predictions: pa.RecordBatch) -> int:
+    """Rows whose prediction, or any of whose probabilities, is NaN, infinite or absent (count)."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    bad = np.zeros(predictions.num_rows, dtype=bool)
+    for name in predictions.schema.names:
+        if name == PREDICTION or name.startswith(PROBABILITY):
+            column = predictions.column(name)
+            is_float = pa.types.is_floating(column.type)
+            good = pc.fill_null(pc.is_finite(column), False) if is_float else column.is_valid()
+            bad |= ~good.to_numpy(zero_copy_only=False)
+    return int(bad.sum())
+
+
+def _missing(wanted: Iterable[Column], keys: Iterable[str], schema: pa.Schema) -> list[str]:
+    faults = [f"missing column {column.name!r} ({column.type or 'any type'})" for column in wanted if column.name not in schema.names]
+    return faults + [f"missing key column {key!r}" for key in keys if key not in schema.names]
+
+
+def _wrong_types(wanted: Iterable[Column], schema: pa.Schema) -> list[str]:
+    found = {field.name: str(_value_type(field.type)) for field in schema}
+    return [
+        f"column {column.name!r}: expected {column.type}, found {found[column.name]}"
+        for column in wanted
+        if column.name in found and not _fits(column.type, found[column.name])
+    ]
+
+
+def _mismatch(faults: list[str], schema: pa.Schema) -> str:
+    lines = "\n".join(f"  - {fault}" for fault in faults)
+    return (
+        f"The input does not fit the model, so no row was scored:\n{lines}\n"
+        f"The input has the columns {', '.join(schema.names)}. Correct the input, or register a model that was trained on its columns."
+    )
+
+
+def _fits(expected: str | None, found: str) -> bool:
+    kinds = {_family(expected), _family(found)}
+    return None in kinds or len(kinds) == 1 or kinds == {"number", "truth"}
+
+
+def _family(type_: str | None) -> str | None:
+    """The kind of a type; None fits everything: unknown, all null, or nothing that we know."""
+    text = re.sub(r"^dictionary<values=([^,]+),.*", r"\1", type_ or "")
+    return next((name for name, pattern in _FAMILIES.items() if pattern.match(text)), None)
+
+
+def _value_type(type_: pa.DataType) -> pa.DataType:
+    import pyarrow as pa
+
+    return type_.value_type if pa.types.is_dictionary(type_) else type_
+
+
+def _decoded(column: pa.Array) -> pa.Array:
+    """Plain values: dictionaries differ between batches, and so would the bytes of the output."""
+    return column if column.type == _value_type(column.type) else column.dictionary_decode()
+
+
+def _declared(signature: Signature | None) -> pa.DataType:
+    import pyarrow as pa
+
+    try:
+        return pa.type_for_alias(signature.output) if signature is not None and signature.output else pa.float64()
+    except ValueError:
+        return pa.float64()
+
+
+def _model_rows(model: object, batch: pa.RecordBatch) -> pd.DataFrame | np.ndarray[Any, Any]:
+    """A frame, so that scikit-learn checks the names; an array for an estimator that was fitted without names."""
+    frame: pd.DataFrame = batch.replace_schema_metadata(None).to_pandas(use_threads=False)
+    nameless = hasattr(model, "n_features_in_") and not hasattr(model, "feature_names_in_")
+    return frame.to_numpy() if nameless else frame
+
+
+def _asked(ask: Callable[[Any], object] | None, rows: object, batch: pa.RecordBatch, layout: Plan, where: str) -> object:
+    try:
+        return ask(rows)  # type: ignore[misc]  # check_model has seen that it can be called
+    except RegistryError:
+        raise
+    except _DATA_FAULTS as error:
+        raise InvalidInputError(_refusal(error, batch, layout, where)) from error
+    except Exception as error:
+        error.add_note(f"Raised by the model at {where}.")
+        raise
+
+
+def _refusal(error: Exception, batch: pa.RecordBatch, layout: Plan, where: str) -> str:
+    columns = [(name, batch.column(name)) for name in layout.inputs]
+    types = ", ".join(f"{name} {column.type}" for name, column in columns)
+    nulls = ", ".join(f"{name} ({column.null_count})" for name, column in columns if column.null_count)
+    return (
+        f"The model failed at {where} ({batch.num_rows} rows): {type(error).__name__}: {error}. "
+        f"It was given {types}; columns with nulls: {nulls or 'none'}. Nothing was written. "
+        "Correct these rows, or register a model that can use them."
+    )
+
+
+def _array(values: object) -> np.ndarray[Any, Any]:
+    import numpy as np
+
+    return np.asarray(values)
+
+
+def _one_each(found: object, rows: int, where: str) -> np.ndarray[Any, Any]:
+    values = _array(found)
+    if values.shape == (rows, 1):
+        values = values[:, 0]
+    if values.shape != (rows,):
+        raise InvalidInputError(
+            f"The model returned predictions of shape {values.shape} at {where}. "
+            f"Expected one for each row, shape ({rows},) or ({rows}, 1). Nothing was written: correct its predict method."
+        )
+    return values
+
+
+def _matrix(found: object, rows: int, where: str) -> np.ndarray[Any, Any]:
+    values = _array(found)
+    if values.ndim != 2 or values.shape[0] != rows:
+        raise InvalidInputError(
+            f"The model returned probabilities of shape {values.shape} at {where}. "
+            f"Expected one row for each input row, shape ({rows}, classes). Score without probabilities, or correct predict_proba."
+        )
+    return values
+
+
+def _classes(model: object, count: int, where: str) -> tuple[str, ...]:
+    found = getattr(model, "classes_", None)
+    names = tuple(str(name) for name in (range(count) if found is None else _array(found)))
+    if len(names) != count:
+        raise InvalidInputError(
+            f"The model has {len(names)} classes and returned {count} probabilities a row at {where}. "
+            "Expected as many: score without probabilities, or correct predict_proba."
+        )
+    return names
+
+
+def _arrow(values: np.ndarray[Any, Any], where: str) -> pa.Array:
+    import pyarrow as pa
+
+    try:
+        return pa.array(values, from_pandas=values.dtype == object)
+    except pa.ArrowException as error:
+        raise InvalidInputError(
+            f"The predictions at {where} cannot be stored: {error}. Expected numbers, text or booleans, all of one type."
+        ) from error

@@ -1,0 +1,108 @@
+"""Parquet and CSV files as streams of Arrow record batches, in bounded memory."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from airflow_registry.errors import InvalidInputError
+from airflow_registry.scoring.files import storage_fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    import pyarrow as pa
+
+# Column chunks are read in pieces of this size: without it a whole row group stays in memory, and row groups have no upper limit.
+_COLUMN_BUFFER_BYTES = 1 << 20
+# Types are inferred from the first block, and no row may be longer than one.
+_CSV_BLOCK_BYTES = 4 << 20
+
+
+@contextmanager
+def reading(file: str) -> Iterator[None]:
+    """Turn what Arrow or the operating system says about a file into one error that names the file.
+
+    Raises:
+        InvalidInputError: If the bytes are not what the name promises, or may not be read.
+        StorageUnavailableError: If the storage is out of reach.
+    """
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise storage_fault(error, f"Reading {file}") from error
+        raise InvalidInputError(
+            f"The input file {file} cannot be read: {error}. Expected a whole parquet or CSV file; found an empty, truncated or "
+            "damaged one, or a CSV column whose later values do not fit its first ones. Write it again, and let writers rename when done."
+        ) from error
+
+
+def parquet_facts(file: str) -> tuple[pa.Schema, int]:
+    """Schema and number of rows from a parquet file's footer."""
+    import pyarrow.parquet as pq
+
+    with reading(file), pq.ParquetFile(file) as parquet:
+        return parquet.schema_arrow.remove_metadata(), parquet.metadata.num_rows
+
+
+def parquet_batches(file: str, columns: Sequence[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
+    """The rows of a parquet file in batches of at most `batch_rows`, columns as asked for."""
+    import pyarrow.parquet as pq
+
+    with reading(file), pq.ParquetFile(file, buffer_size=_COLUMN_BUFFER_BYTES, pre_buffer=False) as parquet:
+        for batch in parquet.iter_batches(batch_size=batch_rows, columns=list(columns), use_threads=False):
+            yield batch.select(list(columns)).replace_schema_metadata(None)
+
+
+def csv_schema(file: str) -> pa.Schema:
+    """Column names and the types that the first block suggests."""
+    with reading(file), _open_csv(file, None) as reader:
+        return reader.schema
+
+
+def csv_batches(file: str, schema: pa.Schema, batch_rows: int) -> Iterator[pa.RecordBatch]:
+    """The columns of `schema`, in its types and order, in batches of `batch_rows`."""
+    with reading(file), _open_csv(file, schema) as reader:
+        yield from rechunked(reader, batch_rows)
+
+
+def _open_csv(file: str, schema: pa.Schema | None) -> pa.csv.CSVStreamingReader:
+    import pyarrow.csv
+
+    # An empty field is a null in text columns too, as it is for pandas, with which the models were trained.
+    convert = pyarrow.csv.ConvertOptions(strings_can_be_null=True, quoted_strings_can_be_null=False)
+    if schema is not None:
+        convert.column_types = schema
+        convert.include_columns = schema.names
+    read = pyarrow.csv.ReadOptions(block_size=_CSV_BLOCK_BYTES, use_threads=False)
+    return pyarrow.csv.open_csv(file, read_options=read, convert_options=convert)
+
+
+def rechunked(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+    """The same rows in batches of exactly `rows`, the last one smaller; no empty batches.
+
+    What comes out depends on the rows only, never on how they came in.
+    """
+    waiting: list[pa.RecordBatch] = []
+    count = 0
+    for batch in batches:
+        waiting.append(batch)
+        count += batch.num_rows
+        while count >= rows:
+            whole = _joined(waiting)
+            yield whole.slice(0, rows)
+            waiting, count = [whole.slice(rows)], count - rows
+    if count:
+        yield _joined(waiting)
+
+
+def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    import pyarrow as pa
+
+    if len(batches) == 1:
+        return batches[0]
+    table = pa.Table.from_batches(batches).combine_chunks()
+    return table.to_batches()[0] if table.num_rows else batches[0]
