@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
-from airflow_registry.errors import NotFoundError
+from airflow_registry.domain.names import refuse_unrendered
+from airflow_registry.errors import InvalidInputError, NotFoundError
 
 
 def partition_input(path: str, key: str) -> str:
@@ -33,6 +35,22 @@ def partition_input(path: str, key: str) -> str:
         f"The input {path!r} has no partition {key!r}: {known}. Wait until it is there, or give the partition's own path as "
         "input=, with the key in it."
     )
+
+
+def partition_target(output: str, key: str) -> str:
+    """The folder of one partition's predictions, under the name by which the ledger knows it.
+
+    Raises:
+        InvalidInputError: If the output is a relative path: every worker has a folder of its own.
+    """
+    from airflow_registry.scoring.source import partition_output
+
+    refuse_unrendered(output, "output")
+    if "://" not in output and not os.path.isabs(output):  # noqa: PTH117  a text in, a text out
+        raise InvalidInputError(
+            f"The output {output!r} is a relative path, and every task has a folder of its own. Give an absolute path or a URI."
+        )
+    return partition_output(output, key)
 
 
 def _mentions(path: str, key: str) -> bool:

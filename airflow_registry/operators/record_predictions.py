@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_registry.domain.ledger import Written
+from airflow_registry.champion.output import look, written
+from airflow_registry.errors import InvalidInputError
 from airflow_registry.hooks.context import airflow_errors, run_key
 from airflow_registry.operators.base import count
 from airflow_registry.operators.consuming import ScoringOperator
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow.sdk import Context
+
+    from airflow_registry.domain.ledger import Written
 
 
 class RecordPredictionsOperator(ScoringOperator):
@@ -27,7 +31,7 @@ class RecordPredictionsOperator(ScoringOperator):
         partition: The partition's key.
         version: Which version wrote it; default: the one that this run is pinned to.
         uri: The data object, where it is not `output` itself.
-        rows: Rows written (count), if known.
+        rows: Rows written (count); default: counted where the output is parquet that this worker can see.
         quarantined: Rows set aside (count).
         if_no_champion: `skip` or `fail`.
 
@@ -56,15 +60,25 @@ class RecordPredictionsOperator(ScoringOperator):
         with airflow_errors():
             registry = self._registry()
             version = self._version(registry, context)
-            written = Written(
-                uri=self.uri or self.output_path, rows=count("rows", self.rows), quarantined=count("quarantined", self.quarantined) or 0
-            )
+            written = self._written()
             intent = registry.open_output(
                 self.output_path,
                 partition=self.partition,
                 model=version.model,
                 version=version.number,
                 run=run_key(context),
-                force=True,  # the program has written already: there is a new content, whoever wrote the last one
+                force=True,  # the program has written already, so the content is new, whoever wrote the last one
             )
             return registry.commit_output(intent, written).to_json()
+
+    def _written(self) -> Written:
+        """What can be seen of the output, and what the caller knows better."""
+        uri = self.uri or self.output_path
+        seen = look(uri)
+        if seen is not None and seen.changed_ns == 0:
+            raise InvalidInputError(
+                f"Not recorded: there is no file at {uri}. Check where the program writes, then clear it and this task."
+            )
+        found = written(uri)
+        rows, quarantined = count("rows", self.rows), count("quarantined", self.quarantined)
+        return replace(found, rows=found.rows if rows is None else rows, quarantined=quarantined or 0)

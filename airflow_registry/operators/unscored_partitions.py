@@ -10,6 +10,7 @@ from airflow_registry.errors import InvalidInputError
 from airflow_registry.hooks.context import airflow_errors
 from airflow_registry.operators.base import check_choice
 from airflow_registry.operators.consuming import ConsumerOperator
+from airflow_registry.operators.partitions import partition_target
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,9 +74,9 @@ class UnscoredPartitionsOperator(ConsumerOperator):
         return keys[: self.limit]
 
     def _unscored(self, registry: Registry, version: ModelVersion) -> list[str]:
-        from airflow_registry.scoring.source import list_partitions, partition_output
+        from airflow_registry.scoring.source import list_partitions
 
-        outputs = {part.key: partition_output(self.output_path, part.key) for part in list_partitions(self.input)}
+        outputs = {part.key: partition_target(self.output_path, part.key) for part in list_partitions(self.input)}
         live = registry.live_outputs(list(outputs.values()))
         ranks = {key: _rank(live.get(output), version) for key, output in outputs.items()}
         wanted = [key for key, rank in ranks.items() if rank <= _RANKS[self.rescore]]

@@ -1,0 +1,173 @@
+"""Scores one partition with the version that the run is pinned to."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_registry.domain.ledger import Written
+from airflow_registry.domain.names import refuse_unrendered
+from airflow_registry.errors import InvalidInputError
+from airflow_registry.hooks.context import airflow_errors, run_key
+from airflow_registry.operators.consuming import ScoringOperator
+from airflow_registry.operators.partitions import partition_input, partition_target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from airflow.sdk import Context
+
+    from airflow_registry.domain.ledger import Intent
+    from airflow_registry.domain.model import ModelVersion
+    from airflow_registry.scoring.engine import Scored
+    from airflow_registry.scoring.source import Source
+    from airflow_registry.scoring.writer import Provenance
+    from airflow_registry.service.protocol import Registry
+
+PROGRESS_S = 10.0
+
+
+class BatchInferenceOperator(ScoringOperator):
+    """Scores one partition; `.expand(partition=…)` scores many, all of them with one version.
+
+    The output is one object, `<output>/<partition>/predictions.parquet`, which appears whole or not at all, and the ledger names
+    its writer. The same version over the same input is not scored again. If the task fails, its intent stays in the ledger.
+
+    Args:
+        model: Name of the model.
+        input: File, folder or glob of the partition; or the folder that holds it, as `UnscoredPartitionsOperator` is given it.
+        output: Folder below which each partition gets its own.
+        partition: The partition's key.
+        keys: Columns that are copied to the output; default: those that do not go into the model.
+        version: A version to use instead of the pinned one.
+        repin: Take the newest champion and pin the run to it; audited.
+        force: Score again although the same version has scored the same input.
+        proba: Whether probabilities are stored where the model has them.
+        if_no_champion: `skip` or `fail`.
+
+    Returns:
+        `model`, `version`, `ref`, `partition`, `output` (the partition's folder), `uri` (the data object), `rows`, `quarantined`,
+        `non_finite` (rows whose prediction is no number), `skipped` (True if it was scored before).
+    """
+
+    default_task_id = "batch_inference"
+    template_fields: Sequence[str] = ("model", "input", "output_path", "partition", "keys", "version")
+
+    def __init__(
+        self,
+        *,
+        input: str,  # noqa: A002  the word that people use
+        keys: Sequence[str] | None = None,
+        repin: bool = False,
+        force: bool = False,
+        proba: bool = True,
+        **kwargs: Any,  # noqa: ANN401  the arguments of ScoringOperator
+    ) -> None:
+        super().__init__(**kwargs)
+        if isinstance(keys, str):
+            raise InvalidInputError(f"keys= is a list of columns, also of one: [{keys!r}].")
+        if repin and not self._is_pinned:
+            raise InvalidInputError("repin=True takes the newest champion, and version= names another one. Leave one of them out.")
+        self.input = input
+        self.keys = keys
+        self.repin = repin
+        self.force = force
+        self.proba = proba
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Pin, intent, score, commit."""
+        from airflow_registry.scoring.source import open_source
+
+        refuse_unrendered(self.partition, "partition")
+        with airflow_errors():
+            registry = self._registry()
+            version = self._version(registry, context, repin=self.repin)
+            source = open_source(partition_input(self.input, self.partition))
+            intent = self._open(registry, version, source, context)
+            if intent.already_live:
+                return self._scored_before(registry, version, intent)
+            scored = self._score(registry, version, source, intent, context)
+            written = Written(uri=scored.uri, digest=str(scored.digest), rows=scored.rows, seconds=scored.seconds)
+            registry.commit_output(intent, written)
+        self.log.info("%s rows by %s in %s", scored.rows, version.ref, scored.uri)
+        return self._result(version, intent, uri=scored.uri, rows=scored.rows, non_finite=scored.non_finite)
+
+    def _open(self, registry: Registry, version: ModelVersion, source: Source, context: Context) -> Intent:
+        """The intent; a live output whose file somebody removed is written again."""
+        target = partition_target(self.output_path, self.partition)
+        wanted: dict[str, Any] = {
+            "partition": self.partition,
+            "model": version.model,
+            "version": version.number,
+            "run": run_key(context),
+            "input_digest": str(source.digest()),
+        }
+        intent = registry.open_output(target, **wanted, force=self.force)
+        if intent.already_live and not _is_there(intent):
+            self.log.warning("The ledger says that %s is live, but its file is gone: it is scored again.", intent.output)
+            intent = registry.open_output(target, **wanted, force=True)
+        return intent
+
+    def _score(self, registry: Registry, version: ModelVersion, source: Source, intent: Intent, context: Context) -> Scored:
+        from airflow_registry.scoring.engine import score_partition
+
+        return score_partition(
+            version.load(),
+            version.signature,
+            source,
+            intent.output,
+            provenance=_provenance(registry, version, intent, context),
+            generation=intent.generation,
+            keys=self.keys,
+            proba=self.proba,
+            progress=self._progress(source),
+        )
+
+    def _progress(self, source: Source) -> Callable[[int], None]:
+        """A line in the log every ten seconds: a large partition must not look like a task that hangs."""
+        last = time.monotonic()
+
+        def progress(rows: int) -> None:
+            nonlocal last
+            if time.monotonic() - last >= PROGRESS_S:
+                last = time.monotonic()
+                self.log.info("%s of %s rows scored", rows, "an unknown number of" if source.rows is None else source.rows)
+
+        return progress
+
+    def _scored_before(self, registry: Registry, version: ModelVersion, intent: Intent) -> dict[str, Any]:
+        self.log.info("%s has scored the same input into %s before; nothing to do", version.ref, intent.output)
+        entry = next(iter(registry.live_outputs([intent.output]).values()), None)
+        uri, rows = (None, None) if entry is None else (entry.uri, entry.rows)
+        return self._result(version, intent, uri=uri, rows=rows, non_finite=None, skipped=True)
+
+    def _result(self, version: ModelVersion, intent: Intent, *, skipped: bool = False, **facts: Any) -> dict[str, Any]:  # noqa: ANN401
+        who = {"model": str(version.model), "version": version.number, "ref": version.ref}
+        return {**who, "partition": self.partition, "output": intent.output, "quarantined": 0, "skipped": skipped, **facts}
+
+
+def _is_there(intent: Intent) -> bool:
+    from airflow_registry.scoring.files import local_path
+    from airflow_registry.scoring.writer import DATA_NAME
+
+    return Path(local_path(intent.output, "output"), DATA_NAME).is_file()
+
+
+def _provenance(registry: Registry, version: ModelVersion, intent: Intent, context: Context) -> Provenance:
+    from airflow_registry.scoring.writer import Provenance
+
+    run = run_key(context)
+    return Provenance(
+        model=str(version.model),
+        version=version.number,
+        digest=None if version.digest is None else str(version.digest),
+        partition=intent.partition,
+        input_digest=intent.input_digest,
+        registry=str(registry.describe().get("registry_uid", "")),
+        deployment=registry.deployment,
+        dag_id=run.dag_id,
+        run_id=run.run_id,
+        task_id=run.task_id,
+        map_index=run.map_index,
+    )
