@@ -7,8 +7,19 @@ A test suite enables the fixtures with one line in its top `conftest.py`:
 Importing this package loads neither Airflow nor a server.
 """
 
+from airflow_registry.testing.closed_loop import ClosedLoop, ClosedLoopError, LoopRun
 from airflow_registry.testing.postgres import PostgresServer, postgres_server
 from airflow_registry.testing.rest_client import AirflowClient, AirflowRequestError
 from airflow_registry.testing.standalone import Standalone, StandaloneError
 
-__all__ = ["AirflowClient", "AirflowRequestError", "PostgresServer", "Standalone", "StandaloneError", "postgres_server"]
+__all__ = [
+    "AirflowClient",
+    "AirflowRequestError",
+    "ClosedLoop",
+    "ClosedLoopError",
+    "LoopRun",
+    "PostgresServer",
+    "Standalone",
+    "StandaloneError",
+    "postgres_server",
+]
