@@ -1,0 +1,153 @@
+"""The signature: which columns go into a model, in which order, and what comes out.
+
+Law: `signature_from_json(signature_to_json(signature)) == signature`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from airflow_registry.domain.model import Column, Signature
+from airflow_registry.errors import InvalidInputError, SignatureMismatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_LAYOUTS = {"large_string": "string", "string_view": "string", "large_binary": "binary", "binary_view": "binary"}
+_SKIPPED_STEPS = (None, "passthrough")
+
+
+def capture(model: object, example: Any = None) -> Signature | None:  # noqa: ANN401  a pandas DataFrame or Arrow table
+    """What the model says about its inputs, with the column types of an example.
+
+    Args:
+        model: A fitted model. scikit-learn remembers the names of the frame that it was fitted on.
+        example: Rows as they go into the model (pandas DataFrame, Arrow table or record batch): names, types and order. Columns
+            that the model does not know are left out where the model knows its columns.
+
+    Returns:
+        The signature; None if nothing is known.
+
+    Raises:
+        InvalidInputError: If the example has no named columns.
+    """
+    columns = {} if example is None else _columns_of(example)
+    names = _fitted_names(model) or tuple(columns)
+    inputs = tuple(Column(name=name, type=columns.get(name)) for name in names)
+    output = _output(model)
+    return Signature(inputs=inputs, output=output) if inputs or output else None
+
+
+def select(signature: Signature | None, schema_names: Iterable[str]) -> tuple[str, ...]:
+    """The columns of a data set that go into the model, in the model's order; all of them if the model's are not known.
+
+    Raises:
+        SignatureMismatchError: If columns are missing or ambiguous; all of them are named at once.
+    """
+    present = Counter(schema_names)
+    if signature is None or not signature.inputs:
+        return tuple(present)
+    missing = [column for column in signature.inputs if not present[column.name]]
+    doubled = [name for name in signature.names if present[name] > 1]
+    if missing or doubled:
+        raise SignatureMismatchError(_mismatch(missing, doubled, tuple(present)))
+    return signature.names
+
+
+def signature_to_json(signature: Signature) -> dict[str, Any]:
+    """Small JSON; the columns keep their order."""
+    return {"inputs": [{"name": column.name, "type": column.type} for column in signature.inputs], "output": signature.output}
+
+
+def signature_from_json(data: Mapping[str, Any]) -> Signature:
+    """What `signature_to_json` made.
+
+    Raises:
+        InvalidInputError: If it is something else.
+    """
+    try:
+        inputs = tuple(Column(name=column["name"], type=column.get("type")) for column in data.get("inputs", ()))
+        return Signature(inputs=inputs, output=data.get("output"))
+    except (AttributeError, KeyError, TypeError) as error:
+        raise InvalidInputError(
+            f"{data!r} is not a signature. Expected {{'inputs': [{{'name': 'age', 'type': 'int64'}}], 'output': 'double'}}."
+        ) from error
+
+
+def _columns_of(example: Any) -> dict[str, str | None]:  # noqa: ANN401  a pandas DataFrame or Arrow table
+    """Names and Arrow types, in order. How Arrow lays texts out in memory is not part of the type."""
+    import pyarrow as pa
+
+    schema = getattr(example, "schema", None)
+    if not isinstance(schema, pa.Schema):
+        schema = _schema_of_frame(example)
+    return {str(field.name): _type_text(field.type) for field in schema}
+
+
+def _schema_of_frame(example: Any) -> Any:  # noqa: ANN401  a pandas DataFrame
+    import pandas as pd
+    import pyarrow as pa
+
+    if not isinstance(example, pd.DataFrame):
+        raise InvalidInputError(
+            f"An example for the signature must have named columns: expected a pandas DataFrame or an Arrow table, found "
+            f"{type(example).__name__}."
+        )
+    try:
+        return pa.Schema.from_pandas(example, preserve_index=False)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):  # a column of mixed objects: its name is still known
+        return [pa.field(str(name), pa.null()) for name in example.columns]
+
+
+def _type_text(arrow_type: Any) -> str | None:  # noqa: ANN401  an Arrow type
+    text = str(arrow_type)
+    return None if text == "null" else _LAYOUTS.get(text, text)
+
+
+def _fitted_names(model: object) -> tuple[str, ...]:
+    """The names of the frame that the model was fitted on; of a pipeline, those that its first working step saw."""
+    names = getattr(model, "feature_names_in_", None)
+    if names is not None:
+        return tuple(str(name) for name in names)
+    for _, step in _steps(model):
+        if not isinstance(step, (str, type(None))):
+            return _fitted_names(step)
+    return ()
+
+
+def _steps(model: object) -> list[tuple[str, object]]:
+    steps = getattr(model, "steps", None)
+    return steps if isinstance(steps, list) else []
+
+
+def _output(model: object) -> str | None:
+    classes = getattr(model, "classes_", None)
+    if classes is not None:
+        return _classes_type(classes)
+    return "double" if _is_regressor(model) else None
+
+
+def _is_regressor(model: object) -> bool:
+    """A scikit-learn model has imported scikit-learn; nobody else's is asked."""
+    base = sys.modules.get("sklearn.base")
+    return base is not None and isinstance(model, base.BaseEstimator) and bool(base.is_regressor(model))
+
+
+def _classes_type(classes: Any) -> str | None:  # noqa: ANN401  an array, or a list of arrays
+    import pyarrow as pa
+
+    if not hasattr(classes, "dtype"):
+        return None  # several outputs, with classes each
+    try:
+        return _type_text(pa.array(classes.tolist()).type if classes.dtype == object else pa.from_numpy_dtype(classes.dtype))
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+        return None
+
+
+def _mismatch(missing: list[Column], doubled: list[str], present: tuple[str, ...]) -> str:
+    faults = [f"missing column {column.name!r}" + (f" ({column.type})" if column.type else "") for column in missing]
+    faults += [f"column {name!r} stands there twice" for name in doubled]
+    found = ", ".join(present[:50]) + (" …" if len(present) > 50 else "")
+    return f"The data does not fit the model's signature: {'; '.join(faults)}. Found: {found or 'no columns'}. Nothing was scored."
