@@ -187,6 +187,9 @@ class Registry(Protocol):
         """The plan of a recall: which partitions the version's output stands in."""
 
     # -- the bell --------------------------------------------------------------------------------------------------------
+    def revisions(self) -> dict[str, int]:
+        """The champion's revision of every model that has one: one cheap read, so that many bells share a poll."""
+
     def bells_due(self, subscriptions: Sequence[Subscription]) -> tuple[Bell, ...]:
         """Which consumers must be rung now because a promotion is unanswered; each is returned once per back-off step."""
 

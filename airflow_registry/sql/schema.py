@@ -13,6 +13,7 @@ from uuid import uuid4
 from sqlalchemy import inspect, text
 from sqlalchemy.dialects.postgresql import insert
 
+from airflow_registry.domain.audit import GENESIS
 from airflow_registry.errors import ConfigurationError, DatabaseNotInitializedError, SchemaVersionError
 from airflow_registry.sql.engine import is_missing_file, shown, use_wal
 from airflow_registry.sql.tables import VERSION_TABLE, audit_head, meta
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 REVISIONS = ("0001",)  # every schema that this release has been tested on, oldest first
 HEAD = REVISIONS[-1]
-GENESIS = "sha256:" + "0" * 64
 _UPGRADE = "airflow-registry db upgrade"
 _LOCK_KEY = 0x61697265  # any number, the same in every process that upgrades
 

@@ -25,28 +25,32 @@ class Transaction:
     """One open transaction."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        self.connection = connection
 
     def all(self, statement: Executable, values: Sequence[dict[str, Any]] | None = None) -> list[RowMapping]:
         """Every row."""
-        return list(self._connection.execute(statement, values or {}).mappings())
+        return list(self.connection.execute(statement, values or {}).mappings())
 
     def first(self, statement: Executable) -> RowMapping | None:
         """The first row, or None."""
-        return self._connection.execute(statement).mappings().first()
+        return self.connection.execute(statement).mappings().first()
+
+    def one(self, statement: Executable) -> RowMapping:
+        """The row that must be there, because this transaction wrote it."""
+        return self.connection.execute(statement).mappings().one()
 
     def scalar(self, statement: Executable) -> Any:  # noqa: ANN401  the column's type
         """The first column of the first row, or None."""
-        return self._connection.execute(statement).scalar()
+        return self.connection.execute(statement).scalar()
 
     def run(self, statement: Executable) -> int:
         """Run a change; how many rows it hit. Zero rows is how the database says no."""
-        return self._connection.execute(statement).rowcount
+        return self.connection.execute(statement).rowcount
 
     def run_many(self, statement: Executable, values: Sequence[dict[str, Any]]) -> None:
         """Run one statement for many rows."""
         if values:
-            self._connection.execute(statement, values)
+            self.connection.execute(statement, values)
 
 
 class Store:

@@ -90,6 +90,11 @@ def promotions_of(model_id: int) -> Select[Any]:
     return _promotions().where(promotions.c.model_id == model_id).order_by(promotions.c.id)
 
 
+def promotion_by_uid(uid: str) -> Select[Any]:
+    """One stage change."""
+    return _promotions().where(promotions.c.uid == uid)
+
+
 def promotion_by_revision(model_id: int, revision: int) -> Select[Any]:
     """The promotion that made the champion of one revision."""
     return _promotions().where(promotions.c.model_id == model_id, promotions.c.revision == revision)

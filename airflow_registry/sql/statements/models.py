@@ -134,3 +134,13 @@ def revisions() -> Select[Any]:
     """Every model that has a champion, with its revision: one cheap read for all bells."""
     joined = champions.join(models, models.c.id == champions.c.model_id)
     return select(models.c.name, champions.c.revision).select_from(joined).where(champions.c.version_id.is_not(None))
+
+
+def is_imported(uid: str) -> Select[Any]:
+    """Whether a version came from another registry or another table."""
+    return select(versions.c.is_imported).where(versions.c.uid == uid)
+
+
+def set_next_number(model_id: int, number: int) -> Update:
+    """After an import: the next number is above every imported one."""
+    return update(models).where(models.c.id == model_id, models.c.next_number < number).values(next_number=number)

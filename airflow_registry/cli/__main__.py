@@ -1,0 +1,7 @@
+"""`python -m airflow_registry.cli`."""
+
+import sys
+
+from airflow_registry.cli.main import main
+
+sys.exit(main())

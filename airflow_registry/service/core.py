@@ -1,0 +1,74 @@
+"""What every verb needs: the two stores, the settings, the clock, and who acts."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow_registry.domain.audit import AuditEntry
+from airflow_registry.sql import trail
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from airflow_registry.artifacts.base import ArtifactStore
+    from airflow_registry.config import Settings
+    from airflow_registry.domain.names import RunKey
+    from airflow_registry.service.events import Notifier
+    from airflow_registry.sql.store import Store, Transaction
+
+
+def utc_now() -> datetime:
+    """The clock that services use when nobody hands them another."""
+    return datetime.now(UTC)
+
+
+@dataclass(kw_only=True)
+class Core:
+    """The two stores and the rules, as one value that verbs take."""
+
+    store: Store
+    settings: Settings
+    now: Callable[[], datetime] = utc_now
+    notifiers: tuple[Notifier, ...] = field(default=())
+
+    @cached_property
+    def artifacts(self) -> ArtifactStore:
+        """The artifact store, opened at its first use: reading names and numbers does not need it."""
+        from airflow_registry.artifacts.dispatch import open_store
+
+        return open_store(self.settings.artifacts)
+
+    @cached_property
+    def user(self) -> str:
+        """The process's user, who acts where nobody else is named."""
+        from airflow_registry.modeling.environment import user
+
+        return user()
+
+    def run_columns(self, run: RunKey | None) -> dict[str, Any]:
+        """Which task instance of which deployment acts."""
+        where = {name: getattr(run, name, None) for name in ("dag_id", "run_id", "task_id", "map_index")}
+        return {"deployment": self.settings.deployment, **where}
+
+    def record(self, tx: Transaction, action: str, subject: str, body: Mapping[str, Any], *, by: str, text: str | None = None) -> str:
+        """Add to the audit chain; the last statement of a transaction."""
+        entry = AuditEntry(actor=by, action=action, subject=subject, body=body, text=text)
+        return trail.append(tx, entry, at=self.now(), deployment=self.settings.deployment)
+
+
+def new_uid() -> str:
+    """A UUID of version 7: unique, and sorted by the time it was made.
+
+    Source:
+        RFC 9562, section 5.7: 48 bits of Unix milliseconds, version, variant, 74 random bits.
+    """
+    random = int.from_bytes(os.urandom(10)) & ((1 << 74) - 1)
+    high, low = random >> 62, random & ((1 << 62) - 1)
+    value = (time.time_ns() // 1_000_000) << 80 | 7 << 76 | high << 64 | 2 << 62 | low
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

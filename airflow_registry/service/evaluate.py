@@ -1,0 +1,62 @@
+"""Evaluating: the challenger and the champion score the same rows, in one pass."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_registry.domain.metrics import metrics_from
+from airflow_registry.domain.model import Dataset
+from airflow_registry.service import load
+from airflow_registry.service.record import add_evaluation, audit_evaluation
+from airflow_registry.sql import catalog, rows
+from airflow_registry.sql.statements import judgements, models
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_registry.domain.evaluation import Evaluation
+    from airflow_registry.service.core import Core
+
+
+def evaluate(core: Core, model: str, version: object, *, data: str, target: str, metrics: Sequence[str], name: str | None) -> Evaluation:
+    """Score the version and the champion on `data` and store the metrics of both.
+
+    Args:
+        core: The stores.
+        model: The model.
+        version: The challenger.
+        data: Parquet or CSV: a file, a folder, or a glob.
+        target: Column that holds the labels.
+        metrics: scikit-learn names; empty for the usual ones of the kind of model.
+        name: What the data set is called; default: its URI.
+
+    Raises:
+        InvalidInputError: If the data or the target column cannot be used.
+    """
+    from airflow_registry.scoring.evaluation import evaluate as score
+    from airflow_registry.scoring.source import open_source
+
+    judged = _judged(core, model, version)
+    source = open_source(data)
+    objects = {row.value.number: load.load(core, row.value) for row in judged}
+    signatures = {row.value.number: row.value.signature for row in judged}
+    scored = score(objects, signatures, source, target, tuple(metrics))
+    dataset = Dataset(name=name or data, uri=data, digest=scored.dataset_digest, rows=scored.rows)
+    results = {row.id: metrics_from(scored.results[row.value.number], rows=scored.rows) for row in judged}
+    with core.store.write() as tx:
+        evaluation_id = add_evaluation(core, tx, judged[0].model.id, "evaluate", dataset, results, by=core.user)
+        audit_evaluation(core, tx, judged[0], dataset)
+        found = tx.all(judgements.evaluations_with(judged[0].model.id, [row.id for row in judged]))
+    return next(entry for entry in rows.evaluations(found, judged[0].model.name) if entry.sequence == evaluation_id)
+
+
+def _judged(core: Core, model: str, version: object) -> list[catalog.VersionRow]:
+    """The challenger first, then the champion where there is another one."""
+    with core.store.read() as tx:
+        row = catalog.need_model(tx, model)
+        challenger = catalog.need_version(tx, row, version)
+        champion = catalog.champion_cell(tx, row)
+        if champion.version_id in {None, challenger.id}:
+            return [challenger]
+        found = tx.first(models.version_by_id(champion.version_id or 0))
+        return [challenger] if found is None else [challenger, catalog.version_row(found, row)]

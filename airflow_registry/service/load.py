@@ -1,0 +1,94 @@
+"""Reaching the bytes of a version: always verified, never running code that nobody vouched for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_registry.errors import ArtifactNotFoundError, InvalidInputError
+from airflow_registry.sql.statements import models as statements
+
+if TYPE_CHECKING:
+    from airflow_registry.domain.model import ModelVersion
+    from airflow_registry.service.core import Core
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The `ArtifactAccess` that every version of this registry carries."""
+
+    core: Core
+
+    def load(self, version: ModelVersion) -> Any:  # noqa: ANN401  whatever the model is
+        """The model object."""
+        return load(self.core, version)
+
+    def download(self, version: ModelVersion, folder: str) -> str:
+        """A verified copy in `folder`."""
+        return download(self.core, version, folder)
+
+
+def load(core: Core, version: ModelVersion) -> Any:  # noqa: ANN401  whatever the model is
+    """The model object of a version.
+
+    Raises:
+        ArtifactNotFoundError: If the version has no artifact, or it is gone.
+        DigestMismatchError: If the bytes are not those that were registered.
+        UntrustedArtifactError: If loading would run code that nobody vouched for.
+    """
+    from airflow_registry.modeling import formats, remote
+
+    artifact = version.artifact
+    if artifact.format == "none":
+        raise ArtifactNotFoundError(f"{version.ref} was registered with metadata only, so there is nothing to load.")
+    if artifact.format == "remote":
+        _check_loader(core, version)
+        return remote.load_remote(str(artifact.loader), artifact.remote_path)
+    if artifact.digest is None:
+        raise InvalidInputError(
+            f"{version.ref} stays where it was registered ({artifact.remote_path}) and its digest is unknown, so it cannot be verified. "
+            "Read it yourself from remote_path, or register it with copy=True."
+        )
+    with core.artifacts.open_verified(artifact.remote_path, artifact.digest) as path:
+        return formats.load(path, artifact.format, trust(core, version))
+
+
+def download(core: Core, version: ModelVersion, folder: str) -> str:
+    """Copy a version's artifact into `folder`; verified where its digest is known.
+
+    Raises:
+        ArtifactNotFoundError: If the version has no artifact, or it is gone.
+        DigestMismatchError: If the bytes are not those that were registered.
+    """
+    if version.artifact.format in {"none", "remote"}:
+        raise ArtifactNotFoundError(
+            f"{version.ref} keeps no bytes in this registry (format {version.artifact.format!r}): nothing to download."
+        )
+    return core.artifacts.fetch(version.remote_path, version.digest, folder)
+
+
+def trust(core: Core, version: ModelVersion) -> Any:  # noqa: ANN401  modeling.formats.Trust, imported when used
+    """Which code this version may run when it is loaded."""
+    from airflow_registry.modeling.formats import Trust
+
+    return Trust(rule=core.settings.trusted, trusted_types=core.settings.trusted_types, is_own=_is_own(core, version))  # type: ignore[arg-type]
+
+
+def _check_loader(core: Core, version: ModelVersion) -> None:
+    """An object with `from_remote` runs its own code, so it follows the rule for pickles."""
+    from airflow_registry.errors import UntrustedArtifactError
+
+    rule = core.settings.trusted
+    if rule == "none" or (rule == "own" and not _is_own(core, version)):
+        raise UntrustedArtifactError(
+            f"{version.ref} is loaded by its own code ({version.artifact.loader}), which the setting trusted={rule!r} does not allow. "
+            "Set trusted to 'all' in the connection if you trust whoever registered it."
+        )
+
+
+def _is_own(core: Core, version: ModelVersion) -> bool:
+    """Registered through this registry by this deployment, and never imported."""
+    if version.lineage.deployment != core.settings.deployment:
+        return False
+    with core.store.read() as tx:
+        return tx.scalar(statements.is_imported(version.uid)) is False

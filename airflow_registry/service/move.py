@@ -1,0 +1,139 @@
+"""The stage changes themselves, inside somebody's transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_registry.domain.stage import Stage, check_transition
+from airflow_registry.errors import ChampionChangedError, ConflictError
+from airflow_registry.service.core import new_uid
+from airflow_registry.sql import rows
+from airflow_registry.sql.statements import judgements, models
+
+if TYPE_CHECKING:
+    from airflow_registry.domain.promotion import Decision, Promotion
+    from airflow_registry.service.core import Core
+    from airflow_registry.service.promote import Order
+    from airflow_registry.sql.catalog import ChampionCell, VersionRow
+    from airflow_registry.sql.store import Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Change:
+    """One line of the promotions table, before it has an id."""
+
+    row: VersionRow
+    target: Stage
+    revision: int | None = None
+    replaced_id: int | None = None
+    decision_id: int | None = None
+
+
+def to_production(
+    core: Core,
+    tx: Transaction,
+    row: VersionRow,
+    cell: ChampionCell,
+    order: Order,
+    *,
+    action: str,
+    decision: Decision | None = None,
+    decision_id: int | None = None,
+) -> Promotion:
+    """Replace the champion by `row`, if it still is the one in `cell`.
+
+    Raises:
+        ChampionChangedError: If it is not.
+        IllegalTransitionError: If the version may not go to PRODUCTION.
+    """
+    check_transition(row.value.ref, row.value.stage, Stage.PRODUCTION, is_rollback=action == "rollback")
+    _swap(core, tx, row, cell, version_id=row.id)
+    if cell.version_id is not None:
+        _retire(core, tx, row, cell, order)
+    _set_stage(tx, row.id, row.value.stage, Stage.PRODUCTION, row.value.ref)
+    change = _Change(row=row, target=Stage.PRODUCTION, revision=cell.revision + 1, replaced_id=cell.version_id, decision_id=decision_id)
+    promotion = _write(core, tx, change, order)
+    body = {
+        "promotion": promotion.uid,
+        "from": str(row.value.stage),
+        "to": "PRODUCTION",
+        "replaced": cell.number,
+        "revision": cell.revision + 1,
+    }
+    _publish(core, tx, action, row.model.id, promotion, body | {"decision": None if decision is None else decision.uid}, order)
+    return promotion
+
+
+def within(core: Core, tx: Transaction, row: VersionRow, target: Stage, order: Order) -> Promotion:
+    """Any other stage change; archiving the champion leaves the model without one.
+
+    Raises:
+        IllegalTransitionError: If the table of transitions does not allow it.
+    """
+    from airflow_registry.sql.catalog import champion_cell
+
+    check_transition(row.value.ref, row.value.stage, target)
+    revision = None
+    if row.value.stage is Stage.PRODUCTION:
+        cell = champion_cell(tx, row.model)
+        _swap(core, tx, row, cell, version_id=None)
+        revision = cell.revision + 1
+    _set_stage(tx, row.id, row.value.stage, target, row.value.ref)
+    promotion = _write(core, tx, _Change(row=row, target=target, revision=revision), order)
+    body = {"promotion": promotion.uid, "from": str(row.value.stage), "to": str(target), "revision": revision}
+    _publish(core, tx, "move", row.model.id, promotion, body, order)
+    return promotion
+
+
+def _swap(core: Core, tx: Transaction, row: VersionRow, cell: ChampionCell, *, version_id: int | None) -> None:
+    """The compare-and-set; everything else follows only if it hit."""
+    if tx.run(models.replace_champion(row.model.id, seen_revision=cell.revision, version_id=version_id, now=core.now())) == 0:
+        found = tx.first(models.champion_of(row.model.id))
+        now = "nobody" if found is None or found["number"] is None else f"v{found['number']} (revision {found['revision']})"
+        before = "no champion" if cell.number is None else f"v{cell.number} (revision {cell.revision})"
+        raise ChampionChangedError.between(row.value.ref, expected=before, found=now)
+
+
+def _retire(core: Core, tx: Transaction, row: VersionRow, cell: ChampionCell, order: Order) -> None:
+    """The replaced champion is archived; its line in the history points to whom it made room for."""
+    from airflow_registry.sql.catalog import need_version
+
+    replaced = need_version(tx, row.model, cell.number)
+    _set_stage(tx, replaced.id, Stage.PRODUCTION, Stage.ARCHIVED, replaced.value.ref)
+    change = _Change(row=replaced, target=Stage.ARCHIVED)
+    tx.run(judgements.add_promotion(_values(core, change, order) | {"reason": f"replaced by {row.value.ref}"}))
+
+
+def _set_stage(tx: Transaction, version_id: int, seen: Stage, target: Stage, ref: str) -> None:
+    if tx.run(models.change_stage(version_id, seen=seen, target=target)) == 0:
+        raise ConflictError(f"{ref} was moved out of {seen} by somebody else at the same moment. Look at its stage, then try again.")
+
+
+def _write(core: Core, tx: Transaction, change: _Change, order: Order) -> Promotion:
+    values = _values(core, change, order)
+    tx.run(judgements.add_promotion(values))
+    return rows.promotion(tx.one(judgements.promotion_by_uid(values["uid"])))
+
+
+def _values(core: Core, change: _Change, order: Order) -> dict[str, Any]:
+    return {
+        **core.run_columns(order.run),
+        "uid": new_uid(),
+        "model_id": change.row.model.id,
+        "version_id": change.row.id,
+        "from_stage": str(change.row.value.stage),
+        "to_stage": str(change.target),
+        "revision": change.revision,
+        "replaced_version_id": change.replaced_id,
+        "decision_id": change.decision_id,
+        "reason": order.reason,
+        "promoted_by": order.by or core.user,
+        "promoted_at": core.now(),
+    }
+
+
+def _publish(core: Core, tx: Transaction, action: str, model_id: int, promotion: Promotion, body: dict[str, Any], order: Order) -> None:
+    event = {"uid": new_uid(), "kind": action, "model_id": model_id, "revision": promotion.revision, "body": body, "at": core.now()}
+    tx.run(judgements.add_event(event))
+    core.record(tx, action, f"{promotion.model}:{promotion.number}", body, by=promotion.by, text=order.reason)

@@ -1,0 +1,192 @@
+"""Moving versions between stages.
+
+A change of champion is a compare-and-set on the champion's revision: whoever compared with a champion that is no longer there, loses
+and is told why. Decision, stage changes, promotion, event and audit entry are one transaction; the pointer file and the notifiers
+follow it, because they can be repeated and the row is the truth.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from airflow_registry.domain.promotion import Decision, production_changed
+from airflow_registry.domain.stage import Stage
+from airflow_registry.errors import (
+    ChampionChangedError,
+    InvalidInputError,
+    NoChampionError,
+    NotApprovedError,
+    NotFoundError,
+    RegistryError,
+)
+from airflow_registry.service import move
+from airflow_registry.service.events import notify
+from airflow_registry.sql import catalog, rows
+from airflow_registry.sql.statements import judgements as statements
+from airflow_registry.sql.statements import models
+
+if TYPE_CHECKING:
+    from airflow_registry.domain.names import RunKey
+    from airflow_registry.domain.promotion import Promotion
+    from airflow_registry.service.core import Core
+    from airflow_registry.sql.store import Transaction
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Who wants a stage change, and why.
+
+    Attributes:
+        decision: The gate's decision, or its id.
+        reason: A person's words, for an override.
+        expected_champion: Number of the version that the person believes to be champion.
+        by: Who; None for the process's user.
+        run: The task instance that asks.
+    """
+
+    decision: Decision | str | None = None
+    reason: str | None = None
+    expected_champion: int | None = None
+    by: str | None = None
+    run: RunKey | None = None
+
+
+def promote(core: Core, model: str, version: object, order: Order) -> Promotion:
+    """Make a version the champion.
+
+    Raises:
+        InvalidInputError: If there is neither a decision nor a reason.
+        NotApprovedError: If the decision is a no, has expired, or is about another version.
+        ChampionChangedError: If the champion is not the one that was compared with.
+        IllegalTransitionError: If the version may not go to PRODUCTION from where it is.
+    """
+    if (order.decision is None) == (not order.reason):
+        raise InvalidInputError(
+            "A promotion needs either decision= (from decide(), the gate) or reason= (a person's override, recorded as such); "
+            f"found {'both' if order.reason else 'neither'}."
+        )
+    with core.store.write() as tx:
+        row = catalog.need_version(tx, catalog.need_model(tx, model), version)
+        promotion = _by_decision(core, tx, row, order) if order.decision is not None else _by_person(core, tx, row, order)
+    announce(core, promotion)
+    return promotion
+
+
+def change_stage(core: Core, model: str, version: object, stage: Stage | str, order: Order) -> Promotion:
+    """Change the stage of a version as the table of transitions allows; PRODUCTION is a person's override.
+
+    Raises:
+        IllegalTransitionError: If the table does not allow it.
+    """
+    target = Stage.parse(stage)
+    with core.store.write() as tx:
+        row = catalog.need_version(tx, catalog.need_model(tx, model), version)
+        if target is Stage.PRODUCTION:
+            promotion = _by_person(core, tx, row, replace(order, reason=order.reason or "moved to PRODUCTION by hand"))
+        else:
+            promotion = move.within(core, tx, row, target, order)
+    announce(core, promotion)
+    return promotion
+
+
+def rollback(core: Core, model: str, order: Order) -> Promotion:
+    """Bring back the previous holder of PRODUCTION, also when it is archived.
+
+    Raises:
+        NoChampionError: If there is nothing to roll back from or to.
+    """
+    if not order.reason:
+        raise InvalidInputError("A rollback needs a reason: somebody will ask for it later.")
+    with core.store.write() as tx:
+        found = catalog.need_model(tx, model)
+        cell = catalog.champion_cell(tx, found)
+        row = _previous_holder(tx, found, cell)
+        promotion = move.to_production(core, tx, row, cell, order, action="rollback")
+    announce(core, promotion)
+    return promotion
+
+
+def announce(core: Core, promotion: Promotion) -> None:
+    """After the commit: the pointer file and the bells. A failure here is a warning, because the promotion stands."""
+    if production_changed(promotion):
+        try:
+            _write_pointer(core, promotion)
+        except (RegistryError, OSError):
+            _log.warning("The pointer file of %s could not be written; the promotion stands.", promotion.model, exc_info=True)
+    notify(core.notifiers, promotion)
+
+
+def _write_pointer(core: Core, promotion: Promotion) -> None:
+    with core.store.read() as tx:
+        found = catalog.need_version(tx, catalog.need_model(tx, promotion.model), promotion.number).value
+    payload = {"model": str(found.model), "version": found.number, "remote_path": found.remote_path, "digest": found.digest}
+    core.artifacts.write_pointer(found.model, payload, int(promotion.revision or 0))
+
+
+def _by_decision(core: Core, tx: Transaction, row: catalog.VersionRow, order: Order) -> Promotion:
+    decision, decision_id = _stored(tx, order.decision)
+    _check_decision(core, row, decision)
+    made = tx.first(statements.promotion_by_decision(decision_id))
+    if made is not None:  # a retry of the task whose earlier try committed
+        return replace(rows.promotion(made), created=False)
+    cell = catalog.champion_cell(tx, row.model)
+    if cell.revision != decision.revision:
+        raise _moved(row, expected=_described(decision.champion, decision.revision), cell=cell)
+    return move.to_production(core, tx, row, cell, order, action="promote", decision=decision, decision_id=decision_id)
+
+
+def _by_person(core: Core, tx: Transaction, row: catalog.VersionRow, order: Order) -> Promotion:
+    if row.model.locked_policy is not None:
+        raise NotApprovedError(
+            f"{row.value.ref} cannot be promoted by hand: the policy of {row.model.name} is locked, so only a decision by it promotes. "
+            "Use decide() and promote(decision=…)."
+        )
+    cell = catalog.champion_cell(tx, row.model)
+    if order.expected_champion is not None and order.expected_champion != cell.number:
+        raise _moved(row, expected=_described(order.expected_champion, None), cell=cell)
+    return move.to_production(core, tx, row, cell, order, action="override")
+
+
+def _stored(tx: Transaction, decision: Decision | str | None) -> tuple[Decision, int]:
+    uid = decision.uid if isinstance(decision, Decision) else decision
+    row = tx.first(statements.decision_by_uid(str(uid)))
+    if row is None:
+        raise NotFoundError(f"There is no decision {uid!r} in this registry. A dry run stores none; call decide() without dry_run.")
+    return rows.decision(row), row["id"]
+
+
+def _check_decision(core: Core, row: catalog.VersionRow, decision: Decision) -> None:
+    ref = row.value.ref
+    if (decision.model.key, decision.number) != (row.model.name.key, row.value.number):
+        raise NotApprovedError(
+            f"The decision {decision.uid} is about {decision.model}:{decision.number}, not about {ref}. Decide about {ref}."
+        )
+    if not decision.approved:
+        reasons = "; ".join(reason.text for reason in decision.reasons if reason.passed is False)
+        raise NotApprovedError(
+            f"{ref} was not approved ({decision.outcome}): {reasons}. Train a better version, or override with a reason."
+        )
+    if decision.expires_at is not None and core.now() >= decision.expires_at:
+        raise NotApprovedError(f"The decision about {ref} expired at {decision.expires_at:%Y-%m-%d %H:%M} UTC. Decide again.")
+
+
+def _previous_holder(tx: Transaction, model: catalog.ModelRow, cell: catalog.ChampionCell) -> catalog.VersionRow:
+    """The newest holder other than the present one: not `number - 1`, which may never have been in PRODUCTION."""
+    for holder in tx.all(models.holders(model.id)):
+        if holder["to_stage"] == Stage.PRODUCTION and holder["version_id"] != cell.version_id:
+            return catalog.need_version(tx, model, holder["number"])
+    raise NoChampionError(f"Model {model.name!r} cannot be rolled back: no other version was ever in PRODUCTION. Promote one instead.")
+
+
+def _described(number: int | None, revision: int | None) -> str:
+    at = "" if revision is None else f" (revision {revision})"
+    return f"no champion{at}" if number is None else f"champion v{number}{at}"
+
+
+def _moved(row: catalog.VersionRow, *, expected: str, cell: catalog.ChampionCell) -> ChampionChangedError:
+    since = "" if cell.changed_at is None else f" (since {cell.changed_at:%H:%M:%S} UTC)"
+    return ChampionChangedError.between(row.value.ref, expected=expected, found=_described(cell.number, cell.revision) + since)

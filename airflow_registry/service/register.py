@@ -1,0 +1,233 @@
+"""Registering a version: bytes first, then one transaction that takes the number and writes every row."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any
+
+from airflow_registry.domain.metrics import metrics_from
+from airflow_registry.domain.model import Dataset, Lineage, ModelVersion, RuntimeMetrics, Signature
+from airflow_registry.domain.names import ModelName, RunKey
+from airflow_registry.domain.stage import Stage
+from airflow_registry.errors import InvalidInputError, VersionConflictError
+from airflow_registry.service.core import Core, new_uid
+from airflow_registry.service.place import place
+from airflow_registry.service.record import add_evaluation
+from airflow_registry.sql import catalog, rows
+from airflow_registry.sql.statements import models as statements
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow_registry.domain.metrics import Metric
+    from airflow_registry.sql.store import Transaction
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """Everything that one call of `register` says."""
+
+    model: ModelName
+    artifact: object = None
+    metrics: tuple[Metric, ...] = ()
+    evaluated_on: Dataset | None = None
+    signature: Signature | None = None
+    description: str | None = None
+    change_note: str | None = None
+    datasets: Sequence[Dataset] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    runtime: RuntimeMetrics = field(default_factory=RuntimeMetrics)
+    lineage: Lineage = field(default_factory=Lineage)
+    format: str | None = None
+    copy: bool = True
+    run: RunKey | None = None
+    idempotency_key: str | None = None
+    must_be_new: bool = False
+
+    def identity(self, deployment: str) -> str | None:
+        """What makes a second call the same registration; None if every call is a new one."""
+        if self.run is not None and self.idempotency_key is not None:
+            raise InvalidInputError("A registration has one identity: give run= (inside Airflow) or idempotency_key=, not both.")
+        if self.run is not None:
+            return self.run.identity(deployment, self.model)
+        return None if self.idempotency_key is None else f"{deployment}\x00{self.model.key}\x00{self.idempotency_key}"
+
+    def task_identity(self, deployment: str) -> str | None:
+        """The same task instance, whichever clear of it."""
+        return None if self.run is None else replace(self.run, clear_number=0).identity(deployment, self.model)
+
+
+def checked(model: str, arguments: Mapping[str, Any]) -> Registration:
+    """The arguments of `register` as a checked value, before anything is stored.
+
+    Raises:
+        InvalidInputError: If a name, metric, data set, parameter or tag cannot be used.
+    """
+    given = {name: value for name, value in arguments.items() if value is not None}
+    known = {entry.name for entry in fields(Registration)}
+    given["metrics"] = metrics_from(given.get("metrics", {}))
+    for name in ("parameters", "tags"):
+        given[name] = _json_mapping(name, given.get(name, {}))
+    return Registration(model=ModelName(model), **{name: value for name, value in given.items() if name in known})
+
+
+def register(core: Core, request: Registration) -> ModelVersion:
+    """Register the next version, or return the one that this identity made before.
+
+    Raises:
+        VersionConflictError: If the model must be new and is not.
+    """
+    identity = request.identity(core.settings.deployment)
+    if identity is not None and (found := find(core, identity)) is not None:
+        return replace(found, created=request.run is not None)
+    if request.must_be_new:
+        _refuse_known(core, request.model)
+    artifact = place(core, request.model, request.artifact, format_=request.format, copy=request.copy)
+    draft = _draft(core, request, artifact)
+    version = _commit(core, request, draft, identity)
+    if version is None:  # the same identity committed while we uploaded; its bytes are the ones that count
+        return replace(find(core, str(identity)) or draft, created=request.run is not None)
+    return version
+
+
+def find(core: Core, identity: str) -> ModelVersion | None:
+    """The version that an identity has registered, or None."""
+    with core.store.read() as tx:
+        row = tx.first(statements.version_by_identity(identity))
+    return None if row is None else rows.model_version(row)
+
+
+def _draft(core: Core, request: Registration, artifact: Any) -> ModelVersion:  # noqa: ANN401  an Artifact
+    return ModelVersion(
+        uid=new_uid(),
+        model=request.model,
+        number=1,
+        stage=Stage.DEVELOPMENT,
+        registered_at=core.now(),
+        artifact=artifact,
+        metrics={metric.name: metric.as_float for metric in request.metrics},
+        signature=request.signature,
+        description=request.description,
+        change_note=request.change_note,
+        parameters=request.parameters,
+        tags=request.tags,
+        datasets=tuple(request.datasets),
+        lineage=_lineage(core, request),
+        runtime=request.runtime,
+    )
+
+
+def _lineage(core: Core, request: Registration) -> Lineage:
+    """What the caller said, filled in with what the run, git, the container and the process know."""
+    from airflow_registry.modeling import environment
+
+    given, run = request.lineage, request.run
+    return replace(
+        given,
+        deployment=core.settings.deployment,
+        dag_id=given.dag_id or getattr(run, "dag_id", None),
+        run_id=given.run_id or getattr(run, "run_id", None),
+        task_id=given.task_id or getattr(run, "task_id", None),
+        map_index=getattr(run, "map_index", None) if given.map_index is None else given.map_index,
+        published_by=given.published_by or core.user,
+        trained_by=given.trained_by or given.published_by or core.user,
+        git_commit=given.git_commit or environment.git_commit(None),
+        container_image=given.container_image or core.settings.container_image,
+        packages=given.packages or environment.packages(),
+    )
+
+
+def _commit(core: Core, request: Registration, draft: ModelVersion, identity: str | None) -> ModelVersion | None:
+    """One transaction; None if the identity was taken meanwhile (then nothing was changed, the number included)."""
+    try:
+        with core.store.write() as tx:
+            model = catalog.make_model(tx, request.model, draft.registered_at)
+            same = _same_bytes_after_clear(core, tx, request, draft)
+            return same or _add(core, tx, request, draft, model, identity)
+    except _TakenError:
+        return None
+
+
+class _TakenError(Exception):
+    """Rolls the transaction back."""
+
+
+def _same_bytes_after_clear(core: Core, tx: Transaction, request: Registration, draft: ModelVersion) -> ModelVersion | None:
+    task = request.task_identity(core.settings.deployment)
+    if task is None or draft.digest is None:
+        return None
+    row = tx.first(statements.version_of_task(task, draft.digest))
+    if row is not None:
+        _log.info("This task instance has registered the same bytes before; it keeps version %s.", row["number"])
+    return None if row is None else rows.model_version(row)
+
+
+def _add(
+    core: Core, tx: Transaction, request: Registration, draft: ModelVersion, model: catalog.ModelRow, identity: str | None
+) -> ModelVersion:
+    number = tx.scalar(statements.take_number(model.id))
+    if request.must_be_new and number > 1:
+        raise _known(model.name)
+    version = replace(draft, model=model.name, number=number)
+    values = {
+        **rows.version_values(version),
+        "model_id": model.id,
+        "number": number,
+        "identity_key": identity,
+        "run_identity": request.task_identity(core.settings.deployment),
+        "is_imported": False,
+    }
+    version_id = tx.scalar(statements.add_version(values))
+    if version_id is None:
+        raise _TakenError
+    tx.run(statements.add_stage(version_id, model.id, Stage.DEVELOPMENT))
+    _add_metrics(core, tx, request, model.id, version_id)
+    body = {
+        "uid": version.uid,
+        "digest": version.digest,
+        "remote_path": version.remote_path,
+        "metrics": rows.metrics_to_text(version.metrics),
+    }
+    core.record(tx, "register", version.ref, body, by=str(version.lineage.published_by), text=version.change_note)
+    return version
+
+
+def _add_metrics(core: Core, tx: Transaction, request: Registration, model_id: int, version_id: int) -> None:
+    if request.metrics:
+        by = request.lineage.published_by or core.user
+        add_evaluation(core, tx, model_id, "registration", request.evaluated_on, {version_id: request.metrics}, by=by)
+
+
+def _refuse_known(core: Core, model: ModelName) -> None:
+    with core.store.read() as tx:
+        if catalog.find_model(tx, model) is not None:
+            raise _known(model)
+
+
+def _known(model: ModelName) -> VersionConflictError:
+    return VersionConflictError(
+        f"Model {model!r} is published already, so publish_model would make a second first version. "
+        f"Use increment_version(name={str(model)!r}, …) for the next one."
+    )
+
+
+def _json_mapping(what: str, value: object) -> dict[str, Any]:
+    from airflow_registry.sql.types import canonical_json
+
+    if not hasattr(value, "items"):
+        raise InvalidInputError(f"{what} must be a mapping; found {type(value).__name__}.")
+    plain = {str(key): _plain(entry) for key, entry in value.items()}
+    try:
+        canonical_json(plain)
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(f"{what} must be JSON (text, numbers, lists, mappings): {error}.") from error
+    return plain
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401  numpy scalars become Python's
+    item = getattr(value, "item", None)
+    return item() if callable(item) and getattr(value, "ndim", None) == 0 else value

@@ -1,0 +1,318 @@
+"""`ModelRegistry`: joins the two stores and exposes the verbs; nothing else happens here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from airflow_registry import config
+from airflow_registry.domain.names import ModelName
+from airflow_registry.policy_file import load_policy
+from airflow_registry.service import decide as deciding
+from airflow_registry.service import evaluate as evaluating
+from airflow_registry.service import promote as promoting
+from airflow_registry.service import read, record, register, resolve, score
+from airflow_registry.service.core import Core, utc_now
+from airflow_registry.service.original import OriginalInterface
+from airflow_registry.service.promote import Order
+from airflow_registry.sql.store import Store
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Engine
+
+    from airflow_registry.config import Settings
+    from airflow_registry.domain.evaluation import Evaluation
+    from airflow_registry.domain.ledger import Intent, LedgerEntry, RecallPlan, Written
+    from airflow_registry.domain.model import Dataset, Lineage, ModelVersion, RegisteredModel, RuntimeMetrics, Signature
+    from airflow_registry.domain.names import RunKey
+    from airflow_registry.domain.policy import Policy
+    from airflow_registry.domain.promotion import Decision, Promotion
+    from airflow_registry.domain.stage import Stage
+    from airflow_registry.service.events import Notifier
+    from airflow_registry.service.protocol import Bell, Subscription
+
+
+class ModelRegistry(OriginalInterface):
+    """The registry on one database and one artifact store.
+
+    Args:
+        conn: A `sqlite3.Connection` (it stays yours: never closed, its settings unchanged), a SQLAlchemy engine or URL; None for
+            the settings of the environment.
+        table_name: Name of the view with the seven columns of the original design.
+        artifacts: Root of the artifact store: a folder or URI.
+        deployment: Name of the Airflow installation.
+        create: Make the tables if the database is empty. The default SQLite file and a `sqlite3.Connection` are set up anyway.
+        notifiers: Who hears of promotions.
+
+    Raises:
+        DatabaseNotInitializedError: If the database is empty and was not to be created.
+        SchemaVersionError: If it was made by a release that does not fit this one.
+        StorageUnavailableError: If it is out of reach.
+    """
+
+    def __init__(
+        self,
+        conn: sqlite3.Connection | Engine | str | None = None,
+        table_name: str = "model_registry",
+        *,
+        artifacts: str | None = None,
+        deployment: str | None = None,
+        create: bool = False,
+        notifiers: Sequence[Notifier] = (),
+    ) -> None:
+        url = conn if isinstance(conn, str) else None
+        settings = config.resolve(database_url=url, artifacts=artifacts, deployment=deployment)
+        self._open(settings, conn, table_name=table_name, create=create, notifiers=notifiers)
+
+    @classmethod
+    def from_settings(cls, settings: Settings, *, create: bool = False, notifiers: Sequence[Notifier] = ()) -> ModelRegistry:
+        """The registry that settings describe."""
+        registry = cls.__new__(cls)
+        registry._open(settings, None, table_name="model_registry", create=create, notifiers=notifiers)  # noqa: SLF001  its own
+        return registry
+
+    def _open(
+        self,
+        settings: Settings,
+        conn: sqlite3.Connection | Engine | str | None,
+        *,
+        table_name: str,
+        create: bool,
+        notifiers: Sequence[Notifier],
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        is_default = conn is None and settings.uses_default_database
+        store = Store(settings.database_url if conn is None else conn, create=create or is_default)
+        self.core = Core(store=store, settings=settings, now=now, notifiers=tuple(notifiers))
+        self._prepare_view(table_name)
+
+    @property
+    def deployment(self) -> str:
+        """The Airflow installation that calls."""
+        return self.core.settings.deployment
+
+    def register(
+        self,
+        model: str,
+        artifact: object = None,
+        *,
+        metrics: Mapping[str, object] | None = None,
+        evaluated_on: Dataset | None = None,
+        signature: Signature | None = None,
+        description: str | None = None,
+        change_note: str | None = None,
+        datasets: Sequence[Dataset] = (),
+        parameters: Mapping[str, object] | None = None,
+        tags: Mapping[str, str] | None = None,
+        runtime: RuntimeMetrics | None = None,
+        lineage: Lineage | None = None,
+        format: str | None = None,  # noqa: A002  the word that people use
+        copy: bool = True,
+        run: RunKey | None = None,
+        idempotency_key: str | None = None,
+    ) -> ModelVersion:
+        """Register the next version of a model.
+
+        Args:
+            model: Name of the model; a new one is made.
+            artifact: Path or URI (copied in and verified), a fitted model (serialized), an object with `to_remote` (it uploads
+                itself), or None for metadata only.
+            metrics: Numbers by name; NaN and infinities are kept as such and never approved.
+            evaluated_on: The data set behind the metrics.
+            signature: Names and types of the model's inputs; default: what the model knows of itself.
+            description: What the model is.
+            change_note: What changed since the last version.
+            datasets: What it was trained on.
+            parameters: Hyperparameters and the like, as JSON.
+            tags: Free labels.
+            runtime: What training cost.
+            lineage: Where it came from; what is left out is filled in from the run, git, the container and the process.
+            format: How it is loaded; default: found out.
+            copy: False leaves the bytes of a path where they are.
+            run: The task instance; a retry of it returns the version of the earlier try.
+            idempotency_key: The same outside Airflow.
+
+        Raises:
+            InvalidInputError: If a name, metric or artifact cannot be used.
+            ArtifactNotFoundError: If a path leads nowhere.
+            StorageUnavailableError: If a store is out of reach; nothing is registered then.
+        """
+        arguments = {name: value for name, value in locals().items() if name not in {"self", "model"}}
+        return self._register(model, arguments)
+
+    def _register(self, model: str, arguments: dict[str, Any]) -> ModelVersion:
+        from airflow_registry.modeling.signature import capture
+
+        artifact = arguments.get("artifact")
+        if arguments.get("signature") is None and hasattr(artifact, "predict"):
+            arguments["signature"] = capture(artifact)
+        return read.bound(self.core, register.register(self.core, register.checked(model, arguments)))
+
+    def find_registration(self, model: str, run: RunKey) -> ModelVersion | None:
+        """The version that this very task instance registered in an earlier try, or None."""
+        found = register.find(self.core, run.identity(self.deployment, ModelName(model)))
+        return None if found is None else read.bound(self.core, found)
+
+    def models(self) -> tuple[RegisteredModel, ...]:
+        """All models, by name."""
+        return read.all_models(self.core)
+
+    def versions(self, model: str) -> tuple[ModelVersion, ...]:
+        """All versions of a model, oldest first."""
+        return read.versions(self.core, model)
+
+    def get(self, ref: str) -> ModelVersion:
+        """One version by reference: `lead_scoring:7`, `lead_scoring@production`."""
+        return read.get(self.core, ref)
+
+    def production(self, model: str) -> ModelVersion:
+        """The champion.
+
+        Raises:
+            NoChampionError: If nothing is in PRODUCTION.
+        """
+        return read.get(self.core, f"{ModelName(model)}@production")
+
+    def production_at(self, model: str, when: datetime) -> ModelVersion | None:
+        """Who was in PRODUCTION at that (aware) time; None if nobody was."""
+        return read.production_at(self.core, model, when)
+
+    def history(self, model: str) -> tuple[Promotion, ...]:
+        """All stage changes of a model, oldest first."""
+        return read.history(self.core, model)
+
+    def decisions(self, model: str) -> tuple[Decision, ...]:
+        """All decisions about a model, refusals included, oldest first."""
+        return read.decisions(self.core, model)
+
+    def record_metrics(
+        self, model: str, version: object, metrics: Mapping[str, object], *, evaluated_on: Dataset | None = None
+    ) -> Evaluation:
+        """Store metrics that were computed elsewhere."""
+        return record.record_metrics(self.core, model, version, metrics, evaluated_on)
+
+    def evaluate(
+        self, model: str, version: object, *, data: str, target: str, metrics: Sequence[str] = (), name: str | None = None
+    ) -> Evaluation:
+        """Score the version and the champion on the same rows of `data` (parquet or CSV) and store their metrics."""
+        return evaluating.evaluate(self.core, model, version, data=data, target=target, metrics=metrics, name=name)
+
+    def decide(
+        self,
+        model: str,
+        version: object,
+        *,
+        policy: Policy | Mapping[str, object] | str,
+        dry_run: bool = False,
+        run: RunKey | None = None,
+        policy_source: str | None = None,
+    ) -> Decision:
+        """Judge the version by a policy (a file, a mapping, or a `Policy`) and store the decision, also when it is a no."""
+        rules = load_policy(policy)
+        source = policy_source or (policy if isinstance(policy, str) else None)
+        return deciding.decide(self.core, model, version, rules, dry_run=dry_run, run=run, source=source)
+
+    def promote(
+        self,
+        model: str,
+        version: object,
+        *,
+        decision: Decision | str | None = None,
+        reason: str | None = None,
+        expected_champion: int | None = None,
+        by: str | None = None,
+        run: RunKey | None = None,
+    ) -> Promotion:
+        """Make the version the champion, by a decision of the gate or as a person's override with a reason."""
+        order = Order(decision=decision, reason=reason, expected_champion=expected_champion, by=by, run=run)
+        return promoting.promote(self.core, model, version, order)
+
+    def move(
+        self,
+        model: str,
+        version: object,
+        stage: Stage | str,
+        *,
+        reason: str | None = None,
+        by: str | None = None,
+        run: RunKey | None = None,
+    ) -> Promotion:
+        """Change the stage of a version as the table of transitions allows; PRODUCTION is a person's override."""
+        return promoting.change_stage(self.core, model, version, stage, Order(reason=reason, by=by, run=run))
+
+    def rollback(self, model: str, *, reason: str, by: str | None = None, run: RunKey | None = None) -> Promotion:
+        """Bring back the previous holder of PRODUCTION, also when it is archived."""
+        return promoting.rollback(self.core, model, Order(reason=reason, by=by, run=run))
+
+    def pin(
+        self, model: str, run: RunKey, *, stage: str = "PRODUCTION", repin: bool = False, acknowledges: Iterable[str] = ()
+    ) -> ModelVersion:
+        """The version that this run uses: decided at the first call, the same for every later one."""
+        return resolve.pin(self.core, model, run, stage=stage, repin=repin, acknowledges=acknowledges)
+
+    def open_output(
+        self,
+        output: str,
+        *,
+        partition: str,
+        model: str,
+        version: object,
+        run: RunKey | None = None,
+        input_digest: str | None = None,
+        force: bool = False,
+    ) -> Intent:
+        """Write the intent to fill `output`; the newest intent is the only one that may commit."""
+        return score.open_output(
+            self.core, output, partition=partition, model=model, version=version, run=run, input_digest=input_digest, force=force
+        )
+
+    def commit_output(self, intent: Intent | str, written: Written) -> LedgerEntry:
+        """Say that the output is in place; refused if a newer generation was opened meanwhile."""
+        return score.commit_output(self.core, intent, written)
+
+    def live_outputs(self, outputs: Sequence[str]) -> dict[str, LedgerEntry]:
+        """The live writer of each of these outputs, where there is one."""
+        return score.live_outputs(self.core, outputs)
+
+    def predictions(self, model: str, version: object = None) -> tuple[LedgerEntry, ...]:
+        """What a model, or one version of it, wrote or meant to write; oldest first."""
+        return score.predictions(self.core, model, version)
+
+    def whois(self, path: str) -> LedgerEntry:
+        """Who wrote the predictions at that path, or exactly those bytes."""
+        return score.whois(self.core, path)
+
+    def recall(self, model: str, version: object) -> RecallPlan:
+        """The plan of a recall: which partitions the version's output stands in."""
+        return score.recall(self.core, model, version)
+
+    def revisions(self) -> dict[str, int]:
+        """The champion's revision of every model that has one."""
+        return resolve.revisions(self.core)
+
+    def bells_due(self, subscriptions: Sequence[Subscription]) -> tuple[Bell, ...]:
+        """Which consumers must be rung now because a promotion is unanswered."""
+        return resolve.bells_due(self.core, subscriptions)
+
+    def describe(self) -> dict[str, Any]:
+        """Where this registry is and where each setting came from; secrets left out."""
+        settings = self.core.settings
+        return {
+            "database": self.core.store.address,
+            "schema": self.core.store.schema,
+            "artifacts": settings.artifacts,
+            "deployment": settings.deployment,
+            "trusted": settings.trusted,
+            "origins": dict(settings.origins),
+        }
+
+    def with_notifier(self, notifier: Notifier) -> ModelRegistry:
+        """The same registry, of whose promotions one more hears."""
+        copy = type(self).__new__(type(self))
+        copy.core = replace(self.core, notifiers=(*self.core.notifiers, notifier))
+        copy.table_name = self.table_name
+        return copy

@@ -1,0 +1,129 @@
+"""Pins and bells: which version a run uses, and who must be told that there is a new one."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from airflow_registry.domain.bell import next_ring
+from airflow_registry.domain.names import ModelName
+from airflow_registry.domain.stage import Stage
+from airflow_registry.errors import NoChampionError, VersionNotFoundError
+from airflow_registry.service.protocol import Bell
+from airflow_registry.service.read import bound
+from airflow_registry.sql import catalog, rows
+from airflow_registry.sql.statements import ledger, models
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlalchemy.engine import RowMapping
+
+    from airflow_registry.domain.model import ModelVersion
+    from airflow_registry.domain.names import RunKey
+    from airflow_registry.service.core import Core
+    from airflow_registry.service.protocol import Subscription
+    from airflow_registry.sql.store import Transaction
+
+_TOUCH_AFTER = timedelta(hours=1)  # a pin that is used does not expire; more precise would be a write for every look-up
+
+
+def pin(core: Core, model: str, run: RunKey, *, stage: str, repin: bool, acknowledges: Iterable[str]) -> ModelVersion:
+    """The version that a run uses: decided at the first call, the same for every later one.
+
+    Raises:
+        NoChampionError: If nothing is in PRODUCTION and the run is not pinned yet; then no pin is made.
+    """
+    wanted, consumers = Stage.parse(stage), tuple(acknowledges)
+    if not repin and (found := _existing(core, model, run, wanted, consumers)) is not None:
+        return found
+    with core.store.write() as tx:
+        row = catalog.need_model(tx, model)
+        key = (core.settings.deployment, run.dag_id, run.run_id, row.id, str(wanted))
+        target, revision = _target(tx, row, wanted)
+        _point(core, tx, key, target, revision, run=run, repin=repin)
+        pinned = tx.one(ledger.pin_of(*key))
+        for consumer in consumers:
+            tx.run(ledger.acknowledge(core.settings.deployment, consumer, row.id, pinned["revision"]))
+        return bound(core, rows.model_version(tx.one(models.version_by_id(pinned["version_id"]))))
+
+
+def _existing(core: Core, model: str, run: RunKey, stage: Stage, consumers: tuple[str, ...]) -> ModelVersion | None:
+    """The ordinary case, for every task after the first: one read. It answers bells too, if this run was not seen answering."""
+    with core.store.read() as tx:
+        row = catalog.need_model(tx, model)
+        key = (core.settings.deployment, run.dag_id, run.run_id, row.id, str(stage))
+        pinned = tx.first(ledger.pin_of(*key))
+        if pinned is None:
+            return None
+        unanswered = [name for name in consumers if _is_unanswered(core, tx, name, row.name, pinned["revision"])]
+        version = rows.model_version(tx.one(models.version_by_id(pinned["version_id"])))
+    if unanswered or core.now() - pinned["last_used_at"] > _TOUCH_AFTER:
+        with core.store.write() as tx:
+            tx.run(ledger.touch_pin(*key, core.now()))
+            for name in unanswered:
+                tx.run(ledger.acknowledge(core.settings.deployment, name, row.id, pinned["revision"]))
+    return bound(core, version)
+
+
+def _is_unanswered(core: Core, tx: Transaction, consumer: str, model: ModelName, revision: int) -> bool:
+    waiting = tx.first(ledger.unanswered(core.settings.deployment, consumer, model.key))
+    return waiting is not None and waiting["revision"] <= revision
+
+
+def _target(tx: Transaction, model: catalog.ModelRow, stage: Stage) -> tuple[catalog.VersionRow, int]:
+    cell = catalog.champion_cell(tx, model)
+    if stage is Stage.PRODUCTION:
+        if cell.number is None:
+            raise NoChampionError.of(model.name)
+        return catalog.need_version(tx, model, cell.number), cell.revision
+    row = tx.first(models.newest_in_stage(model.id, stage))
+    if row is None:
+        raise VersionNotFoundError(f"No version of {model.name!r} is in {stage}, so the run cannot be pinned to one.")
+    return catalog.version_row(row, model), cell.revision
+
+
+def _point(
+    core: Core, tx: Transaction, key: tuple[str, str, str, int, str], target: catalog.VersionRow, revision: int, *, run: RunKey, repin: bool
+) -> None:
+    now = core.now()
+    columns = dict(zip(("deployment", "dag_id", "run_id", "model_id", "stage"), key, strict=True))
+    fresh = tx.run(ledger.add_pin({**columns, "version_id": target.id, "revision": revision, "pinned_at": now, "last_used_at": now}))
+    if repin and not fresh:
+        tx.run(ledger.move_pin(key, target.id, revision, now))
+        core.record(tx, "repin", target.value.ref, {"dag_id": run.dag_id, "run_id": run.run_id, "revision": revision}, by=core.user)
+
+
+def revisions(core: Core) -> dict[str, int]:
+    """The champion's revision of every model that has one."""
+    with core.store.read() as tx:
+        return {row["name"]: row["revision"] for row in tx.all(models.revisions())}
+
+
+def bells_due(core: Core, subscriptions: Sequence[Subscription]) -> tuple[Bell, ...]:
+    """Which consumers must be rung now; each bell is given out once, also when several triggerers ask."""
+    return tuple(bell for subscription in subscriptions if (bell := _bell(core, subscription)) is not None)
+
+
+def _bell(core: Core, subscription: Subscription) -> Bell | None:
+    deployment, key = core.settings.deployment, ModelName(subscription.model).key
+    with core.store.read() as tx:
+        waiting = tx.first(ledger.unanswered(deployment, subscription.consumer, key))
+    ring = None if waiting is None else _next_ring(core, waiting)
+    if waiting is None or ring is None:
+        return None
+    with core.store.write() as tx:
+        tx.run(ledger.add_delivery(deployment, subscription.consumer, waiting["model_id"]))
+        rung = tx.run(ledger.ring(deployment, subscription.consumer, waiting["model_id"], waiting["revision"], ring, core.now()))
+    return Bell(subscription=subscription, revision=waiting["revision"], number=waiting["number"], ring=ring) if rung else None
+
+
+def _next_ring(core: Core, waiting: RowMapping) -> int | None:
+    return next_ring(
+        changed_at=waiting["changed_at"],
+        revision=waiting["revision"],
+        rung_revision=waiting["rung_revision"] or 0,
+        rings=waiting["rings"] or 0,
+        rung_at=waiting["rung_at"],
+        now=core.now(),
+    )

@@ -1,0 +1,169 @@
+"""The ledger: an intent before the data, a commit after it, and one live writer for each output partition."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_registry.domain.ledger import Intent, LedgerEntry, RecallPlan, UnrecordedUse, Written
+from airflow_registry.domain.names import refuse_unrendered
+from airflow_registry.errors import InvalidInputError, NotFoundError, OutputConflictError
+from airflow_registry.service.core import Core, new_uid
+from airflow_registry.sql import catalog, rows
+from airflow_registry.sql.statements import ledger as statements
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_registry.domain.names import RunKey
+    from airflow_registry.sql.catalog import VersionRow
+    from airflow_registry.sql.store import Transaction
+
+
+def open_output(
+    core: Core,
+    output: str,
+    *,
+    partition: str,
+    model: str,
+    version: object,
+    run: RunKey | None,
+    input_digest: str | None,
+    force: bool,
+) -> Intent:
+    """Write the intent to fill an output partition; from now on no older writer of it may commit.
+
+    Nothing is written, and `already_live` is True, if the live output is by the same version over the same input (or, where the
+    input is unknown, by the same version in the same run).
+    """
+    place = output_key(output)
+    with core.store.write() as tx:
+        row = catalog.need_version(tx, catalog.need_model(tx, model), version)
+        live = _live(tx, place)
+        if live is not None and not force and _is_same_work(live, row, run, input_digest):
+            return _intent(live, row, input_digest, already_live=True)
+        generation = tx.scalar(statements.open_generation(place))
+        values = {
+            **core.run_columns(run),
+            "uid": new_uid(),
+            "output": place,
+            "partition_key": partition,
+            "generation": generation,
+            "model_id": row.model.id,
+            "version_id": row.id,
+            "input_digest": input_digest,
+            "opened_at": core.now(),
+        }
+        tx.run(statements.add_intent(values))
+        return _intent(rows.ledger_entry(tx.one(statements.entry_by_uid(values["uid"]))), row, input_digest)
+
+
+def commit_output(core: Core, intent: Intent | str, written: Written) -> LedgerEntry:
+    """Say that the output is in place; saying it twice is once.
+
+    Raises:
+        OutputConflictError: If a newer writer opened the partition meanwhile: its output counts.
+    """
+    uid = intent.uid if isinstance(intent, Intent) else intent
+    with core.store.write() as tx:
+        row = tx.first(statements.entry_by_uid(uid))
+        if row is None:
+            raise NotFoundError(f"There is no ledger entry {uid!r}, so nothing can be committed to it. Open the output first.")
+        if row["committed_at"] is None:
+            _commit(core, tx, rows.ledger_entry(row), row["id"], written)
+        return rows.ledger_entry(tx.one(statements.entry_by_uid(uid)))
+
+
+def live_outputs(core: Core, outputs: Sequence[str]) -> dict[str, LedgerEntry]:
+    """The live writer of each of these outputs, where there is one; keyed as they were given."""
+    keys = {output_key(output): output for output in outputs}
+    places, found = list(keys), {}
+    with core.store.read() as tx:
+        for start in range(0, len(places), 500):  # SQLite takes a limited number of parameters
+            for row in tx.all(statements.live_entries(places[start : start + 500])):
+                found[keys[row["output"]]] = rows.ledger_entry(row)
+    return found
+
+
+def predictions(core: Core, model: str, version: object) -> tuple[LedgerEntry, ...]:
+    """What a model, or one version of it, wrote or meant to write; oldest first."""
+    with core.store.read() as tx:
+        row = catalog.need_model(tx, model)
+        version_id = None if version is None else catalog.need_version(tx, row, version).id
+        return tuple(rows.ledger_entry(entry) for entry in tx.all(statements.entries_of(row.id, version_id)))
+
+
+def whois(core: Core, path: str) -> LedgerEntry:
+    """Who wrote the predictions at a path: by the path, or by the file's digest if it was copied elsewhere.
+
+    Raises:
+        NotFoundError: If the ledger knows neither.
+    """
+    from airflow_registry.artifacts.digest import content_digest
+
+    place = output_key(path)
+    with core.store.read() as tx:
+        row = tx.first(statements.entry_at([place, output_key(os.path.dirname(place))]))  # noqa: PTH120  a URI may stand here
+        if row is None and Path(place).is_file():
+            row = tx.first(statements.entry_by_digest(content_digest(place)))
+    if row is None:
+        raise NotFoundError(f"The ledger does not know who wrote {path!r}: no committed output is there, and none has these bytes.")
+    return rows.ledger_entry(row)
+
+
+def recall(core: Core, model: str, version: object) -> RecallPlan:
+    """Which partitions a version's output stands in, possibly half-written ones and unrecorded uses included."""
+    with core.store.read() as tx:
+        row = catalog.need_version(tx, catalog.need_model(tx, model), version)
+        entries = tuple(rows.ledger_entry(entry) for entry in tx.all(statements.touched_by(row.id)))
+        uses = tuple(
+            UnrecordedUse(model=row.model.name, number=row.value.number, dag_id=use["dag_id"], run_id=use["run_id"])
+            for use in tx.all(statements.unrecorded_uses(row.id))
+        )
+    return RecallPlan(model=row.model.name, number=row.value.number, entries=entries, unrecorded=uses)
+
+
+def output_key(output: str) -> str:
+    """How an output is called in the ledger: absolute if it is local, without a trailing slash."""
+    refuse_unrendered(output, "output")
+    if not isinstance(output, (str, os.PathLike)) or not os.fspath(output):
+        raise InvalidInputError(f"An output is a folder or URI; found {output!r}.")
+    text = os.fspath(output).removeprefix("file://")
+    return text.rstrip("/") if "://" in text else os.path.abspath(text)  # noqa: PTH100  no symbolic link is followed
+
+
+def _live(tx: Transaction, place: str) -> LedgerEntry | None:
+    found = tx.all(statements.live_entries([place]))
+    return rows.ledger_entry(found[0]) if found else None
+
+
+def _is_same_work(live: LedgerEntry, row: VersionRow, run: RunKey | None, input_digest: str | None) -> bool:
+    if (live.model.key, live.number) != (row.model.name.key, row.value.number):
+        return False
+    if input_digest is not None:
+        return live.input_digest == input_digest
+    return run is not None and (live.dag_id, live.run_id) == (run.dag_id, run.run_id)
+
+
+def _intent(entry: LedgerEntry, row: VersionRow, input_digest: str | None, *, already_live: bool = False) -> Intent:
+    return Intent(
+        uid=entry.uid,
+        output=entry.output,
+        partition=entry.partition,
+        generation=entry.generation,
+        model=row.model.name,
+        number=row.value.number,
+        input_digest=input_digest,
+        already_live=already_live,
+    )
+
+
+def _commit(core: Core, tx: Transaction, entry: LedgerEntry, entry_id: int, written: Written) -> None:
+    if tx.run(statements.make_live(entry.output, entry.generation, entry_id)) == 0:
+        raise OutputConflictError(
+            f"{entry.model}:{entry.number} cannot commit {entry.output}: a newer run opened this partition after "
+            f"generation {entry.generation}. Its output counts; run this task again only if that run failed."
+        )
+    facts = {name: getattr(written, name) for name in ("digest", "rows", "quarantined", "seconds")}
+    tx.run(statements.add_commit({"entry_id": entry_id, "committed_at": core.now(), "uri": output_key(written.uri), **facts}))
