@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_registry.domain.stage import Stage
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from airflow_registry.domain.model import ModelVersion
+    from airflow_registry.domain.promotion import Promotion
+    from airflow_registry.service.protocol import Registry
+
 
 class ArchiveModelOperator(RegistryOperator):
     """Moves a version to ARCHIVED. If it is the champion, the model has none afterwards, and consumers skip.
@@ -24,7 +29,7 @@ class ArchiveModelOperator(RegistryOperator):
 
     Returns:
         `promotion` (the id of the stage change), `model`, `version`, `ref`, `from_stage`, `to_stage`, `replaced`, `revision`,
-        `created`.
+        `created` (False if it was archived before).
     """
 
     default_task_id = "archive_model"
@@ -44,10 +49,20 @@ class ArchiveModelOperator(RegistryOperator):
         self.reason = reason
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Archive and return the stage change."""
+        """Archive and return the stage change; a version that is archived already stays so."""
         with airflow_errors():
             registry = self._registry()
             version = find_version(registry, self.version)
-            change = registry.move(version.model, version.number, Stage.ARCHIVED, reason=self.reason, run=run_key(context))
+            change = _made_before(registry, version) or registry.move(
+                version.model, version.number, Stage.ARCHIVED, reason=self.reason, run=run_key(context)
+            )
         self.log.info("%s went from %s to %s", version.ref, change.from_stage, change.to_stage)
         return change.to_json()
+
+
+def _made_before(registry: Registry, version: ModelVersion) -> Promotion | None:
+    """The change that archived it: a retry, or a version that was replaced meanwhile, has nothing left to do."""
+    if version.stage is not Stage.ARCHIVED:
+        return None
+    made = [one for one in registry.history(version.model) if one.number == version.number and one.to_stage is Stage.ARCHIVED]
+    return replace(made[-1], created=False) if made else None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from airflow_registry.errors import ModelNotFoundError, NoChampionError
+from airflow_registry.errors import ModelNotFoundError, NoChampionError, VersionNotFoundError
 from airflow_registry.hooks.context import consumers, run_key
 from airflow_registry.operators.base import RegistryOperator, check_choice
 from airflow_registry.operators.references import check_version, find_version
@@ -23,7 +23,7 @@ class ConsumerOperator(RegistryOperator):
 
     Args:
         model: Name of the model.
-        if_no_champion: What to do when nothing was ever promoted: `skip` (unpausing a consumer starts a run at once, often
+        if_no_champion: What to do when no version is in the stage, or there is no model yet: `skip` (unpausing a consumer starts a run at once, often
             before there is a model) or `fail`.
     """
 
@@ -44,7 +44,7 @@ class ConsumerOperator(RegistryOperator):
         acknowledged = consumers(context, self.model)
         try:
             version = registry.pin(self.model, run_key(context), stage=stage, repin=repin, acknowledges=acknowledged)
-        except (NoChampionError, ModelNotFoundError) as error:
+        except (NoChampionError, ModelNotFoundError, VersionNotFoundError) as error:
             self.log.warning("Nothing to use: %s", error)
             if self.if_no_champion == "skip":
                 raise AirflowSkipException(str(error)) from error
