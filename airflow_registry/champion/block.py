@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from airflow.sdk import DAG, Context
 
     from airflow_registry.champion.handle import Production
+    from airflow_registry.domain.ledger import Intent
     from airflow_registry.domain.model import ModelVersion
     from airflow_registry.service.protocol import Registry
 
@@ -50,7 +51,7 @@ class Scoring:
     intent: _IntentOperator
     commit: _CommitOperator
 
-    def __init__(self, *, champion: Production, task_id: str, **arguments: Any) -> None:  # noqa: ANN401  those of the intent
+    def __init__(self, *, champion: Production, task_id: str, **arguments: Any) -> None:
         self._champion = champion
         self._task_id = task_id
         self._arguments = arguments
@@ -102,7 +103,7 @@ class _IntentOperator(BaseOperator):
         input_digest: str | None,
         if_no_champion: str,
         registry_conn_id: str,
-        **kwargs: Any,  # noqa: ANN401  the arguments of BaseOperator
+        **kwargs: Any,
     ) -> None:
         if if_no_champion not in _CHOICES:
             raise InvalidInputError(f"if_no_champion={if_no_champion!r} is not a choice. Expected {one_of(map(repr, _CHOICES))}.")
@@ -121,16 +122,23 @@ class _IntentOperator(BaseOperator):
         with airflow_errors():
             registry, seen = RegistryHook(self.registry_conn_id).registry(), look(self.output_uri)
             version = self._pin(context, registry)
-            wanted: dict[str, Any] = {
-                "output": self.output_uri,
-                "partition": self.partition,
-                "model": str(version.model),
-                "version": version.number,
-            }
-            wanted["input_digest"] = self.input_digest
+            wanted: dict[str, Any] = {"output": self.output_uri, "partition": self.partition, "model": str(version.model)}
+            wanted |= {"version": version.number, "input_digest": self.input_digest}
             intent = registry.open_output(**wanted, run=run_key(context))
+            self._skip_what_is_done(context, registry, intent, seen)
         self.log.info("%s is about to write %s (generation %d)", version.ref, self.output_uri, intent.generation)
         return {**wanted, "intent": intent.uid, "already_live": intent.already_live, "changed_ns": seen and seen.changed_ns}
+
+    def _skip_what_is_done(self, context: Context, registry: Registry, intent: Intent, seen: Sight | None) -> None:
+        """Skip what another run did with this version and this input: an extra ring must score nothing twice.
+
+        The same run goes on: somebody cleared it to have it done again, or Airflow repeats the intents of a mapped group.
+        """
+        if not intent.already_live or (seen is not None and seen.changed_ns == 0):
+            return
+        owners = {entry.run_id for entry in registry.live_outputs([self.output_uri]).values()}
+        if context["ti"].run_id not in owners:
+            raise AirflowSkipException(f"{self.output_uri} is live by {intent.model}:{intent.number} over the same input. Nothing to do.")
 
     def _pin(self, context: Context, registry: Registry) -> ModelVersion:
         try:
@@ -147,7 +155,7 @@ class _CommitOperator(BaseOperator):
 
     ui_color = "#e8f0ea"
 
-    def __init__(self, *, model: str, registry_conn_id: str, intent_id: str, **kwargs: Any) -> None:  # noqa: ANN401  those of BaseOperator
+    def __init__(self, *, model: str, registry_conn_id: str, intent_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.model = model
         self.registry_conn_id = registry_conn_id

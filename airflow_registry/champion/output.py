@@ -43,7 +43,7 @@ def look(output: str) -> Sight | None:
     if path is None:
         return None
     try:
-        stats = [os.stat(file) for file in _files(path)]  # noqa: PTH116  thousands of part files
+        stats = [os.stat(file) for file in _files(path)]
     except OSError as error:
         raise StorageUnavailableError(f"The output {output} cannot be looked at: {error}. It was not committed.") from error
     changed = (max(stat.st_mtime_ns, stat.st_ctime_ns) for stat in stats)
@@ -68,7 +68,7 @@ def local_path(output: str) -> str | None:
     if scheme not in {"", "file"}:
         return None
     path = unquote(urlsplit(output).path) if scheme else output
-    if not os.path.isabs(path):  # noqa: PTH117  a text in, a text out
+    if not os.path.isabs(path):
         raise InvalidInputError(
             f"The output {output!r} is a relative path, and every task has a folder of its own. Give an absolute path or a URI."
         )
@@ -77,11 +77,11 @@ def local_path(output: str) -> str | None:
 
 def _files(path: str) -> Iterator[str]:
     """The file itself, or all files of the folder that count as data: not those whose name starts with `.` or `_`."""
-    if os.path.isfile(path):  # noqa: PTH113  a text in, texts out
+    if os.path.isfile(path):
         yield path
     for folder, folders, names in os.walk(path):
         folders[:] = [name for name in folders if not _is_aside(name)]
-        yield from (os.path.join(folder, name) for name in names if not _is_aside(name))  # noqa: PTH118  the same
+        yield from (os.path.join(folder, name) for name in names if not _is_aside(name))
 
 
 def _is_aside(name: str) -> bool:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _PREDICTOR = "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"
 _SAME_COLUMNS = ("sklearn.ensemble._forest", "sklearn.ensemble._gb", "sklearn.ensemble._weight_boosting")  # members see what the whole sees
 _NO_LIMIT = 2**62
+_PLAIN = (str, bytes, int, float, bool, type(None))
 
 
 def check(model: object, path: str) -> None:
@@ -41,30 +42,27 @@ def _name(part: object) -> str:
 
 
 def _parts(model: object) -> Iterator[tuple[Any, int]]:
-    """Every object inside the model, with the number of feature columns that reach it."""
+    """Every object inside the model, with the number of feature columns that its estimator lets in."""
     seen: set[int] = set()
-    waiting: list[tuple[Any, int]] = [(model, _NO_LIMIT)]
+    waiting: list[tuple[Any, int, int]] = [(model, 0, _NO_LIMIT)]
     while waiting:
-        part, columns = waiting.pop()
-        if id(part) in seen or isinstance(part, (str, bytes, int, float, bool, type(None))):
+        part, own, members = waiting.pop()
+        if id(part) in seen or isinstance(part, _PLAIN):
             continue
         seen.add(id(part))
-        columns = _columns(part, columns)
-        yield part, columns
-        below = columns if type(part).__module__ in _SAME_COLUMNS or not hasattr(part, "n_features_in_") else _NO_LIMIT
-        waiting += [(child, below if _is_estimator(child) else columns) for child in _children(part)]
+        if hasattr(part, "get_params"):
+            own, members = _columns(part, members)
+        yield part, own
+        waiting += [(child, own, members) for child in _children(part)]
 
 
-def _columns(part: object, limit: int) -> int:
-    own = getattr(part, "n_features_in_", None)
-    return min(limit, own) if isinstance(own, int) else limit
+def _columns(estimator: Any, limit: int) -> tuple[int, int]:
+    """How many columns reach the estimator, and how many at most its members. One that does not say checks nothing, hence 0."""
+    own = min(limit, int(getattr(estimator, "n_features_in_", 0)))
+    return own, own if type(estimator).__module__ in _SAME_COLUMNS else _NO_LIMIT
 
 
-def _is_estimator(part: object) -> bool:
-    return hasattr(part, "get_params")
-
-
-def _children(part: Any) -> list[Any]:  # noqa: ANN401  anything
+def _children(part: Any) -> list[Any]:
     if isinstance(part, dict):
         return list(part.values())
     if isinstance(part, (list, tuple, set)):
@@ -74,7 +72,7 @@ def _children(part: Any) -> list[Any]:  # noqa: ANN401  anything
     return list(getattr(part, "__dict__", {}).values())
 
 
-def _tree_fault(tree: Any, columns: int) -> str | None:  # noqa: ANN401  a compiled type
+def _tree_fault(tree: Any, columns: int) -> str | None:
     if not 1 <= tree.node_count <= tree.capacity:
         return f"node_count is {tree.node_count} for {tree.capacity} nodes"
     inner = tree.children_left != -1
@@ -83,7 +81,7 @@ def _tree_fault(tree: Any, columns: int) -> str | None:  # noqa: ANN401  a compi
     )
 
 
-def _predictor_fault(predictor: Any, columns: int) -> str | None:  # noqa: ANN401  a type without stubs
+def _predictor_fault(predictor: Any, columns: int) -> str | None:
     nodes = predictor.nodes
     inner = nodes["is_leaf"] == 0
     categorical = nodes[inner & (nodes["is_categorical"] != 0)]
@@ -94,7 +92,7 @@ def _predictor_fault(predictor: Any, columns: int) -> str | None:  # noqa: ANN40
     )
 
 
-def _neighbours_fault(tree: Any, columns: int) -> str | None:  # noqa: ANN401, ARG001  a compiled type; columns are compared by query()
+def _neighbours_fault(tree: Any, columns: int) -> str | None:
     import numpy as np
 
     data, rows, nodes, bounds, *_ = tree.__getstate__()
@@ -109,7 +107,7 @@ def _neighbours_fault(tree: Any, columns: int) -> str | None:  # noqa: ANN401, A
     )
 
 
-def _links_fault(inner: Any, left: Any, right: Any) -> str | None:  # noqa: ANN401  arrays
+def _links_fault(inner: Any, left: Any, right: Any) -> str | None:
     """Children stand after their parent, so every walk ends."""
     import numpy as np
 
@@ -120,7 +118,7 @@ def _links_fault(inner: Any, left: Any, right: Any) -> str | None:  # noqa: ANN4
     return "there are no nodes" if len(inner) == 0 else None
 
 
-def _range_fault(what: str, indices: Any, count: int) -> str | None:  # noqa: ANN401  arrays
+def _range_fault(what: str, indices: Any, count: int) -> str | None:
     if len(indices) and (indices.min() < 0 or indices.max() >= count):
         return f"{what} {indices.min()} to {indices.max()} are used and there are {count}"
     return None

@@ -79,14 +79,14 @@ def _read(path: str, format_: str) -> object:
     if format_ == "joblib":
         return _joblib().load(path)
     with Path(path).open("rb") as file:
-        return pickle.load(file)  # noqa: S301  the caller asked Trust
+        return pickle.load(file)
 
 
 def _joblib() -> ModuleType:
     try:
         import joblib
     except ImportError as error:
-        raise MissingDependencyError.extra("joblib", "sklearn", "A model in the joblib format") from error  # noqa: S610  not Django
+        raise MissingDependencyError.extra("joblib", "sklearn", "A model in the joblib format") from error
     module: ModuleType = joblib
     return module
 

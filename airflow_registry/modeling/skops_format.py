@@ -18,7 +18,7 @@ from airflow_registry.errors import (
     StorageUnavailableError,
     UntrustedArtifactError,
 )
-from airflow_registry.modeling import canonical_zip, index_bounds
+from airflow_registry.modeling import canonical_zip, index_bounds, partials
 from airflow_registry.modeling.trusted_types import TRUSTED_TYPES
 
 if TYPE_CHECKING:
@@ -57,8 +57,10 @@ def dump(model: object, path: str, trusted_types: frozenset[str] | None) -> tupl
         if trusted_types is None:
             raise InvalidInputError(f"{type(model).__name__} cannot be written as skops: {error}. Leave the format out.") from error
         return (str(error),)
-    if trusted_types is not None and (refused := set(get_untrusted_types(data=data)) - TRUSTED_TYPES - trusted_types):
-        return tuple(sorted(refused))
+    if trusted_types is not None:
+        found = set(get_untrusted_types(data=data))
+        if refused := found - TRUSTED_TYPES - trusted_types - partials.reviewed(found, io.BytesIO(data)):
+            return tuple(sorted(refused))
     _write(data, path)
     return ()
 
@@ -77,7 +79,7 @@ def load(path: str, trusted_types: frozenset[str]) -> object:
 
     with _clear_errors(path):
         found = set(skops.io.get_untrusted_types(file=path))
-        if refused := found - TRUSTED_TYPES - trusted_types:
+        if refused := found - TRUSTED_TYPES - trusted_types - partials.reviewed(found, path):
             raise UntrustedArtifactError(_refusal(path, refused))
         model: object = skops.io.load(path, trusted=sorted(found))
         index_bounds.check(model, path)
@@ -130,4 +132,4 @@ def _require_skops() -> None:
     except ValueError:  # imported in a way that left no specification
         is_there = False
     if not is_there:
-        raise MissingDependencyError.extra("skops", "sklearn", "A scikit-learn model (format skops)")  # noqa: S610  not Django
+        raise MissingDependencyError.extra("skops", "sklearn", "A scikit-learn model (format skops)")

@@ -66,6 +66,8 @@ _PARTS = frozenset(
         "numpy.dtype",
         # An abstract number type, as an argument of make_column_selector; it cannot be called.
         "numpy.number",
+        # Turns its argument into an array, or raises (histogram gradient boosting with categories; see partials).
+        "sklearn.utils.validation.check_array",
         # Picks columns by name pattern or type while fitting: three plain attributes.
         "sklearn.compose._column_transformer.make_column_selector",
         # A dictionary whose keys can be read as attributes (voting, stacking).

@@ -40,7 +40,7 @@ class ArchiveModelOperator(RegistryOperator):
         *,
         version: object,
         reason: str,
-        **kwargs: Any,  # noqa: ANN401  the arguments of BaseOperator
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         check_version(version)

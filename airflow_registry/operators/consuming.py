@@ -32,7 +32,7 @@ class ConsumerOperator(RegistryOperator):
         *,
         model: str,
         if_no_champion: str = "skip",
-        **kwargs: Any,  # noqa: ANN401  the arguments of BaseOperator
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         check_choice("if_no_champion", if_no_champion, ("skip", "fail"))
@@ -70,7 +70,7 @@ class ScoringOperator(ConsumerOperator):
         output: str,
         partition: str,
         version: object = None,
-        **kwargs: Any,  # noqa: ANN401  the arguments of ConsumerOperator
+        **kwargs: Any,
     ) -> None:
         super().__init__(model=model, **kwargs)
         if version is not None:

@@ -98,13 +98,13 @@ def _defined(function: Callable[[Judged], float], judged: Judged) -> float:
             return math.nan
 
 
-def _sklearn(module: str, name: str) -> Any:  # noqa: ANN401  a function or class of scikit-learn
+def _sklearn(module: str, name: str) -> Any:
     from importlib import import_module
 
     try:
         return getattr(import_module(f"sklearn.{module}"), name)
     except ImportError as error:
-        raise MissingDependencyError.extra("scikit-learn", "sklearn", "Computing metrics") from error  # noqa: S610  no SQL here
+        raise MissingDependencyError.extra("scikit-learn", "sklearn", "Computing metrics") from error
 
 
 def _equals(values: np.ndarray[Any, Any], value: object) -> np.ndarray[Any, Any]:

@@ -52,7 +52,7 @@ class ModelVersionSensor(BaseSensorOperator):
         deferrable: bool = True,
         poke_interval: timedelta | float = 10,
         task_id: str | None = None,
-        **kwargs: Any,  # noqa: ANN401  the arguments of BaseSensorOperator
+        **kwargs: Any,
     ) -> None:
         super().__init__(task_id=task_id or self._unique_task_id(kwargs), poke_interval=poke_interval, **kwargs)
         self.model = model
@@ -63,7 +63,7 @@ class ModelVersionSensor(BaseSensorOperator):
         self.deferrable = deferrable
 
     @classmethod
-    def partial(cls, *, task_id: str | None = None, **kwargs: Any) -> OperatorPartial:  # noqa: ANN401
+    def partial(cls, *, task_id: str | None = None, **kwargs: Any) -> OperatorPartial:
         """`.partial(...)` with the default task id, which Airflow's own demands."""
         return super().partial(task_id=task_id or cls._unique_task_id(kwargs), **kwargs)
 
@@ -80,13 +80,13 @@ class ModelVersionSensor(BaseSensorOperator):
             self._defer()
         return found.xcom_value
 
-    def poke(self, context: Context) -> PokeReturnValue:  # noqa: ARG002  Airflow's signature
+    def poke(self, context: Context) -> PokeReturnValue:
         """Whether it is there."""
         with airflow_errors():
             found = self._find()
         return PokeReturnValue(is_done=found is not None, xcom_value=None if found is None else found.to_json())
 
-    def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002  Airflow's signature
+    def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         """Read what the trigger found."""
         if "error" in event:
             raise AirflowFailException(event["error"])

