@@ -9,6 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from airflow_registry.assets import retrain_asset as retrain_asset
+    from airflow_registry.champion import PARTITION as PARTITION
+    from airflow_registry.champion import partition as partition
+    from airflow_registry.champion import production as production
     from airflow_registry.domain.model import Dataset as Dataset
     from airflow_registry.domain.model import ModelVersion as ModelVersion
     from airflow_registry.domain.policy import Policy as Policy
@@ -17,15 +21,30 @@ if TYPE_CHECKING:
     from airflow_registry.service.registry import ModelRegistry as ModelRegistry
 
 _HOMES = {
+    "PARTITION": "airflow_registry.champion",
     "Dataset": "airflow_registry.domain.model",
     "Model": "airflow_registry.modeling.base",
     "ModelRegistry": "airflow_registry.service.registry",
     "ModelVersion": "airflow_registry.domain.model",
     "Policy": "airflow_registry.domain.policy",
     "Trained": "airflow_registry.modeling.trained",
+    "partition": "airflow_registry.champion",
+    "production": "airflow_registry.champion",
+    "retrain_asset": "airflow_registry.assets",
 }
 
-__all__ = ["Dataset", "Model", "ModelRegistry", "ModelVersion", "Policy", "Trained"]
+__all__ = [
+    "PARTITION",
+    "Dataset",
+    "Model",
+    "ModelRegistry",
+    "ModelVersion",
+    "Policy",
+    "Trained",
+    "partition",
+    "production",
+    "retrain_asset",
+]
 
 
 def __getattr__(name: str) -> object:
