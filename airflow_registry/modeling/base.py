@@ -26,20 +26,20 @@ class Model(ABC):
 
     stores_itself: ClassVar[bool] = False
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401  keyword arguments of other base classes
         """Remember whether the class brings its own `to_remote`."""
         super().__init_subclass__(**kwargs)
         cls.stores_itself = cls.to_remote is not Model.to_remote
 
     @abstractmethod
-    def fit(self, *args: Any, **kwargs: Any) -> Any:
+    def fit(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  the training data is the model's own business
         """Learn from the training data."""
 
     @abstractmethod
-    def predict(self, input_features: Any) -> Any:
+    def predict(self, input_features: Any) -> Any:  # noqa: ANN401  arrays and frames
         """The prediction for one row: `(1, n)` gives `(1,)`."""
 
-    def predict_batch(self, input_features: Any) -> Any:
+    def predict_batch(self, input_features: Any) -> Any:  # noqa: ANN401  arrays and frames
         """The predictions for many rows: `(m, n)` gives `(m,)`.
 
         Asks `predict` row by row; override it where the library inside can do better.
@@ -49,7 +49,7 @@ class Model(ABC):
         rows = [np.asarray(self.predict(input_features[row : row + 1])) for row in range(len(input_features))]
         return np.concatenate(rows) if rows else np.empty(0)
 
-    def preprocess(self, input_features: Any) -> Any:
+    def preprocess(self, input_features: Any) -> Any:  # noqa: ANN401  arrays and frames
         """What must happen to raw features before `predict`; nothing, unless overridden."""
         return input_features
 
@@ -65,16 +65,16 @@ class Model(ABC):
 
     def load(self, filename: str) -> Self:
         """Fill this instance with what `persist` saved, and return it. Unpickling runs code: load only files that you wrote."""
-        state = pickle.loads(Path(filename).read_bytes())
+        state = pickle.loads(Path(filename).read_bytes())  # noqa: S301  the training code's own file; the registry never calls this
         self.__dict__.update(state)
         return self
 
-    def to_remote(self, *args: Any, **kwargs: Any) -> Any:
+    def to_remote(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  two published forms
         """Upload the model. Not overridden, the registry stores the model itself, so there is nothing to call."""
         raise NotImplementedError(_no_way("to_remote", type(self).__name__))
 
     @classmethod
-    def from_remote(cls, remote_path: str) -> Any:
+    def from_remote(cls, remote_path: str) -> Any:  # noqa: ANN401  class method or instance method
         """The model that `to_remote` uploaded."""
         raise NotImplementedError(_no_way("from_remote", cls.__name__))
 

@@ -39,7 +39,7 @@ def _member(name: str) -> zipfile.ZipInfo:
     return info
 
 
-def nodes(part: Any) -> Iterator[dict[str, Any]]:
+def nodes(part: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401  JSON
     """Every node of the schema, outer ones first. A dictionary of the model's own may have any key, but holds no texts."""
     if isinstance(part, dict):
         if isinstance(part.get("__loader__"), str):
@@ -51,14 +51,14 @@ def nodes(part: Any) -> Iterator[dict[str, Any]]:
             yield from nodes(value)
 
 
-def _sort_sets(schema: Any) -> None:
+def _sort_sets(schema: Any) -> None:  # noqa: ANN401  JSON
     """The order of a set of texts varies from process to process."""
     for node in nodes(schema):
         if node["__loader__"] == "SetNode":
             node["content"].sort(key=lambda item: json.dumps(item.get("content"), sort_keys=True))
 
 
-def _renumber_ids(schema: Any) -> None:
+def _renumber_ids(schema: Any) -> None:  # noqa: ANN401  JSON
     """Keep only the addresses that say something: that one mutable object stands in several places.
 
     Whether two equal numbers or texts are one object is an accident of the interpreter.
@@ -71,7 +71,7 @@ def _renumber_ids(schema: Any) -> None:
             node["__id__"] = numbers.setdefault(address, len(numbers) + 1)
 
 
-def _rename_members(schema: Any) -> dict[str, str]:
+def _rename_members(schema: Any) -> dict[str, str]:  # noqa: ANN401  JSON
     names: dict[str, str] = {}
     for node in nodes(schema):
         if isinstance(old := node.get("file"), str):

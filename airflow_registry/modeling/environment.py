@@ -39,7 +39,7 @@ def git_commit(folder: str | None) -> str | None:
 
     None if the folder is not in a git repository, git is not there, refuses the repository, or takes longer than 2 seconds.
     """
-    if not folder or not os.path.isdir(folder):
+    if not folder or not os.path.isdir(folder):  # noqa: PTH112  a text from anywhere; Path would fail on some
         return None
     try:
         command = ["git", "-C", folder, "rev-parse", "--verify", "HEAD"]

@@ -80,7 +80,7 @@ class Trust:
         )
 
 
-def serialize(model: object, folder: str, *, format: str | None = None, trusted_types: Iterable[str] = ()) -> Serialized:
+def serialize(model: object, folder: str, *, format: str | None = None, trusted_types: Iterable[str] = ()) -> Serialized:  # noqa: A002
     """Write the model to one file in `folder`.
 
     Args:
@@ -113,7 +113,7 @@ def format_of(path: str) -> str:
     return _EXTENSIONS.get(Path(path).suffix.lower(), "file")
 
 
-def load(path: str, format: str, trust: Trust) -> object:
+def load(path: str, format: str, trust: Trust) -> object:  # noqa: A002  the word that people use
     """The model in a file whose digest the caller has verified.
 
     Raises:

@@ -56,13 +56,13 @@ def _parts(model: object) -> Iterator[tuple[Any, int]]:
         waiting += [(child, own, members) for child in _children(part)]
 
 
-def _columns(estimator: Any, limit: int) -> tuple[int, int]:
+def _columns(estimator: Any, limit: int) -> tuple[int, int]:  # noqa: ANN401  an estimator of any class
     """How many columns reach the estimator, and how many at most its members. One that does not say checks nothing, hence 0."""
     own = min(limit, int(getattr(estimator, "n_features_in_", 0)))
     return own, own if type(estimator).__module__ in _SAME_COLUMNS else _NO_LIMIT
 
 
-def _children(part: Any) -> list[Any]:
+def _children(part: Any) -> list[Any]:  # noqa: ANN401  anything
     if isinstance(part, dict):
         return list(part.values())
     if isinstance(part, (list, tuple, set)):
@@ -72,7 +72,7 @@ def _children(part: Any) -> list[Any]:
     return list(getattr(part, "__dict__", {}).values())
 
 
-def _tree_fault(tree: Any, columns: int) -> str | None:
+def _tree_fault(tree: Any, columns: int) -> str | None:  # noqa: ANN401  a compiled type
     if not 1 <= tree.node_count <= tree.capacity:
         return f"node_count is {tree.node_count} for {tree.capacity} nodes"
     inner = tree.children_left != -1
@@ -81,7 +81,7 @@ def _tree_fault(tree: Any, columns: int) -> str | None:
     )
 
 
-def _predictor_fault(predictor: Any, columns: int) -> str | None:
+def _predictor_fault(predictor: Any, columns: int) -> str | None:  # noqa: ANN401  a type without stubs
     nodes = predictor.nodes
     inner = nodes["is_leaf"] == 0
     categorical = nodes[inner & (nodes["is_categorical"] != 0)]
@@ -92,7 +92,7 @@ def _predictor_fault(predictor: Any, columns: int) -> str | None:
     )
 
 
-def _neighbours_fault(tree: Any, columns: int) -> str | None:
+def _neighbours_fault(tree: Any, columns: int) -> str | None:  # noqa: ANN401, ARG001  a compiled type; columns are compared by query()
     import numpy as np
 
     data, rows, nodes, bounds, *_ = tree.__getstate__()
@@ -107,7 +107,7 @@ def _neighbours_fault(tree: Any, columns: int) -> str | None:
     )
 
 
-def _links_fault(inner: Any, left: Any, right: Any) -> str | None:
+def _links_fault(inner: Any, left: Any, right: Any) -> str | None:  # noqa: ANN401  arrays
     """Children stand after their parent, so every walk ends."""
     import numpy as np
 
@@ -118,7 +118,7 @@ def _links_fault(inner: Any, left: Any, right: Any) -> str | None:
     return "there are no nodes" if len(inner) == 0 else None
 
 
-def _range_fault(what: str, indices: Any, count: int) -> str | None:
+def _range_fault(what: str, indices: Any, count: int) -> str | None:  # noqa: ANN401  arrays
     if len(indices) and (indices.min() < 0 or indices.max() >= count):
         return f"{what} {indices.min()} to {indices.max()} are used and there are {count}"
     return None

@@ -68,7 +68,7 @@ def load_remote(loader: str, remote_path: str) -> object:
     return instance if answer is None else answer
 
 
-def _call(method: Any, name: str, suggested_path: str) -> tuple[tuple[str, ...], dict[str, bool]]:
+def _call(method: Any, name: str, suggested_path: str) -> tuple[tuple[str, ...], dict[str, bool]]:  # noqa: ANN401  a bound method
     """The arguments that `to_remote` wants: the path, `persist=True`, or both."""
     parameters = _parameters(method)
     if parameters is None:
@@ -85,7 +85,7 @@ def _call(method: Any, name: str, suggested_path: str) -> tuple[tuple[str, ...],
     return ((suggested_path,) if wants_path else ()), kwargs
 
 
-def _parameters(method: Any) -> list[inspect.Parameter] | None:
+def _parameters(method: Any) -> list[inspect.Parameter] | None:  # noqa: ANN401  a bound method
     try:
         return list(inspect.signature(method).parameters.values())
     except (TypeError, ValueError):  # written in C, or wrapped beyond recognition
@@ -101,7 +101,7 @@ def _checked_path(answer: object, name: str) -> str:
     )
 
 
-def _find_class(loader: str) -> Any:
+def _find_class(loader: str) -> Any:  # noqa: ANN401  a class that is known by name only
     module, _, qualname = loader.partition(":")
     if not module or not qualname:
         raise InvalidInputError(f"{loader!r} is not a loader. Expected 'module:Class'.")
@@ -130,7 +130,7 @@ def _import(module: str, loader: str) -> object:
         raise MissingDependencyError(f"The model's class {loader} needs {error.name!r}, which is not installed here.") from error
 
 
-def _empty_instance(cls: Any, loader: str) -> Any:
+def _empty_instance(cls: Any, loader: str) -> Any:  # noqa: ANN401  a class that is known by name only
     try:
         inspect.signature(cls).bind()
     except (TypeError, ValueError) as error:

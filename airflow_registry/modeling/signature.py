@@ -19,7 +19,7 @@ _LAYOUTS = {"large_string": "string", "string_view": "string", "large_binary": "
 _SKIPPED_STEPS = (None, "passthrough")
 
 
-def capture(model: object, example: Any = None) -> Signature | None:
+def capture(model: object, example: Any = None) -> Signature | None:  # noqa: ANN401  a pandas DataFrame or Arrow table
     """What the model says about its inputs, with the column types of an example.
 
     Args:
@@ -76,7 +76,7 @@ def signature_from_json(data: Mapping[str, Any]) -> Signature:
         ) from error
 
 
-def _columns_of(example: Any) -> dict[str, str | None]:
+def _columns_of(example: Any) -> dict[str, str | None]:  # noqa: ANN401  a pandas DataFrame or Arrow table
     """Names and Arrow types, in order. How Arrow lays texts out in memory is not part of the type."""
     import pyarrow as pa
 
@@ -86,7 +86,7 @@ def _columns_of(example: Any) -> dict[str, str | None]:
     return {str(field.name): _type_text(field.type) for field in schema}
 
 
-def _schema_of_frame(example: Any) -> Any:
+def _schema_of_frame(example: Any) -> Any:  # noqa: ANN401  a pandas DataFrame
     import pandas as pd
     import pyarrow as pa
 
@@ -101,7 +101,7 @@ def _schema_of_frame(example: Any) -> Any:
         return [pa.field(str(name), pa.null()) for name in example.columns]
 
 
-def _type_text(arrow_type: Any) -> str | None:
+def _type_text(arrow_type: Any) -> str | None:  # noqa: ANN401  an Arrow type
     text = str(arrow_type)
     return None if text == "null" else _LAYOUTS.get(text, text)
 
@@ -135,7 +135,7 @@ def _is_regressor(model: object) -> bool:
     return base is not None and isinstance(model, base.BaseEstimator) and bool(base.is_regressor(model))
 
 
-def _classes_type(classes: Any) -> str | None:
+def _classes_type(classes: Any) -> str | None:  # noqa: ANN401  an array, or a list of arrays
     import pyarrow as pa
 
     if not hasattr(classes, "dtype"):
