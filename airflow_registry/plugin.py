@@ -61,4 +61,4 @@ class RegistryPlugin(AirflowPlugin):
     """Brings the macros into templates."""
 
     name = "registry"
-    macros = [remote_path, version, digest, ref, partition]
+    macros = [remote_path, version, digest, ref, partition]  # noqa: RUF012  Airflow's own declaration is a list

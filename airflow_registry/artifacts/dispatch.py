@@ -53,7 +53,7 @@ def local_path(uri: str | os.PathLike[str]) -> str:
             "Use a folder that all workers see, or download the artifact first."
         )
     path = Path(_file_uri_path(text)) if scheme_of(text) else _at_home(text)
-    return os.path.abspath(path)
+    return os.path.abspath(path)  # noqa: PTH100  resolve() would write down where a link leads today
 
 
 def remote_path_of(uri: str | os.PathLike[str]) -> str:

@@ -51,7 +51,7 @@ class Scoring:
     intent: _IntentOperator
     commit: _CommitOperator
 
-    def __init__(self, *, champion: Production, task_id: str, **arguments: Any) -> None:
+    def __init__(self, *, champion: Production, task_id: str, **arguments: Any) -> None:  # noqa: ANN401  those of the intent
         self._champion = champion
         self._task_id = task_id
         self._arguments = arguments
@@ -103,7 +103,7 @@ class _IntentOperator(BaseOperator):
         input_digest: str | None,
         if_no_champion: str,
         registry_conn_id: str,
-        **kwargs: Any,
+        **kwargs: Any,  # noqa: ANN401  the arguments of BaseOperator
     ) -> None:
         if if_no_champion not in _CHOICES:
             raise InvalidInputError(f"if_no_champion={if_no_champion!r} is not a choice. Expected {one_of(map(repr, _CHOICES))}.")
@@ -155,7 +155,7 @@ class _CommitOperator(BaseOperator):
 
     ui_color = "#e8f0ea"
 
-    def __init__(self, *, model: str, registry_conn_id: str, intent_id: str, **kwargs: Any) -> None:
+    def __init__(self, *, model: str, registry_conn_id: str, intent_id: str, **kwargs: Any) -> None:  # noqa: ANN401  those of BaseOperator
         super().__init__(**kwargs)
         self.model = model
         self.registry_conn_id = registry_conn_id

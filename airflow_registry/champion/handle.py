@@ -154,7 +154,7 @@ def production(model: str, consumer: str | None = None, registry_conn_id: str = 
         InvalidNameError: If `model` is not a model name.
         InvalidInputError: If the caller is no file and `consumer` was left out.
     """
-    found = _stem(sys._getframe(1).f_code.co_filename) if consumer is None else consumer
+    found = _stem(sys._getframe(1).f_code.co_filename) if consumer is None else consumer  # noqa: SLF001  the documented way to see the caller
     return Production(model=ModelName(model), consumer=found, registry_conn_id=registry_conn_id)
 
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
+from airflow_registry.artifacts import dispatch
 from airflow_registry.artifacts.digest import content_digest
+from airflow_registry.artifacts.dispatch import scheme_of
 from airflow_registry.domain.ledger import Written
 from airflow_registry.errors import InvalidInputError, StorageUnavailableError
 
@@ -43,7 +44,7 @@ def look(output: str) -> Sight | None:
     if path is None:
         return None
     try:
-        stats = [os.stat(file) for file in _files(path)]
+        stats = [os.stat(file) for file in _files(path)]  # noqa: PTH116  thousands of part files
     except OSError as error:
         raise StorageUnavailableError(f"The output {output} cannot be looked at: {error}. It was not committed.") from error
     changed = (max(stat.st_mtime_ns, stat.st_ctime_ns) for stat in stats)
@@ -64,24 +65,23 @@ def local_path(output: str) -> str | None:
     Raises:
         InvalidInputError: If the path is relative: the tasks of a block may run in different folders.
     """
-    scheme = urlsplit(output).scheme if "://" in output else ""
+    scheme = scheme_of(output)
     if scheme not in {"", "file"}:
         return None
-    path = unquote(urlsplit(output).path) if scheme else output
-    if not os.path.isabs(path):
+    if not scheme and not os.path.isabs(output):  # noqa: PTH117  a text in, a text out
         raise InvalidInputError(
             f"The output {output!r} is a relative path, and every task has a folder of its own. Give an absolute path or a URI."
         )
-    return path
+    return dispatch.local_path(output)
 
 
 def _files(path: str) -> Iterator[str]:
     """The file itself, or all files of the folder that count as data: not those whose name starts with `.` or `_`."""
-    if os.path.isfile(path):
+    if os.path.isfile(path):  # noqa: PTH113  a text in, texts out
         yield path
     for folder, folders, names in os.walk(path):
         folders[:] = [name for name in folders if not _is_aside(name)]
-        yield from (os.path.join(folder, name) for name in names if not _is_aside(name))
+        yield from (os.path.join(folder, name) for name in names if not _is_aside(name))  # noqa: PTH118  the same
 
 
 def _is_aside(name: str) -> bool:

@@ -48,7 +48,7 @@ class TrainModelOperator(DecoratedOperator, RegisterModelOperator):
         return self.python_callable(*self.op_args, **determine_kwargs(self.python_callable, self.op_args, context))
 
 
-def train_model_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
+def train_model_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:  # noqa: ANN401
     """The decorator behind `@task.train_model(model="…")`.
 
     Takes the arguments of `RegisterModelOperator` except `artifact` (the function makes it); what the function says in a

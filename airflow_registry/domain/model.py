@@ -123,7 +123,7 @@ class RuntimeMetrics:
 class ArtifactAccess(Protocol):
     """How a version reaches its bytes; the registry implements it."""
 
-    def load(self, version: ModelVersion) -> Any:
+    def load(self, version: ModelVersion) -> Any:  # noqa: ANN401  whatever the model is
         """The model object, verified."""
 
     def download(self, version: ModelVersion, folder: str) -> str:
@@ -167,7 +167,7 @@ class ModelVersion:
         """`sha256:…` of the artifact, None if this registry does not know it."""
         return self.artifact.digest
 
-    def load(self) -> Any:
+    def load(self) -> Any:  # noqa: ANN401  whatever the model is
         """The model object, after its bytes were compared with the digest.
 
         Raises:

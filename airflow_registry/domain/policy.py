@@ -150,9 +150,12 @@ def parse_duration(text: str) -> timedelta:
         InvalidPolicyError: If it is none of these.
     """
     found = _DURATION.fullmatch(text.strip())
-    if not found:
-        raise InvalidPolicyError(f"expected a duration such as 12h or 7d (units {one_of(_UNITS)}); found {text!r}.")
-    return timedelta(seconds=int(found[1]) * _UNITS[found[2]])
+    seconds = int(found[1]) * _UNITS[found[2]] if found else math.inf
+    if seconds > LONGEST.total_seconds():
+        raise InvalidPolicyError(
+            f"expected a duration such as 12h or 7d (units {one_of(_UNITS)}; at most {LONGEST.days}d); found {text!r}."
+        )
+    return timedelta(seconds=seconds)
 
 
 def print_duration(duration: timedelta) -> str:

@@ -72,7 +72,7 @@ def _names(value: object) -> tuple[str, ...]:
     return tuple(name for item in items if (name := str(item).strip()))
 
 
-def supervisor() -> Any:
+def supervisor() -> Any:  # noqa: ANN401  Airflow gives it no public type
     """The channel to Airflow's API server that tasks and triggers have; None in any other process."""
     from airflow.sdk.execution_time import task_runner
 

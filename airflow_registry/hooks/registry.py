@@ -64,12 +64,19 @@ class RegistryHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Open the database and the artifact store; for the button "Test" of the connection form."""
         try:
-            registry = self.registry()
-            models, where = registry.models(), registry.describe()
-        except Exception as error:
+            return True, self._look()
+        except Exception as error:  # noqa: BLE001  whatever is wrong is what the person who pressed the button wants to read
             return False, f"{type(error).__name__}: {error}"
+
+    def _look(self) -> str:
+        from airflow_registry.artifacts.dispatch import open_store
+
+        registry = self.registry()
+        models, where = registry.models(), registry.describe()
+        store = open_store(where["artifacts"])
+        store.check()
         versions = sum(model.versions for model in models)
-        return True, f"{len(models)} models with {versions} versions in {where['database']}; artifacts in {where['artifacts']}"
+        return f"{len(models)} models with {versions} versions in {where['database']}; artifacts: {store.describe()}"
 
 
 def _executor() -> str:

@@ -40,7 +40,7 @@ class ArchiveModelOperator(RegistryOperator):
         *,
         version: object,
         reason: str,
-        **kwargs: Any,
+        **kwargs: Any,  # noqa: ANN401  the arguments of BaseOperator
     ) -> None:
         super().__init__(**kwargs)
         check_version(version)

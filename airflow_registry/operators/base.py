@@ -36,14 +36,14 @@ class RegistryOperator(BaseOperator):
         task_id: str | None = None,
         registry_conn_id: str = DEFAULT_CONNECTION,
         multiple_outputs: bool = True,
-        **kwargs: Any,
+        **kwargs: Any,  # noqa: ANN401  the arguments of BaseOperator
     ) -> None:
         task_id = task_id or self._unique_task_id(kwargs)
         super().__init__(task_id=task_id, multiple_outputs=multiple_outputs, **kwargs)
         self.registry_conn_id = registry_conn_id
 
     @classmethod
-    def partial(cls, *, task_id: str | None = None, **kwargs: Any) -> OperatorPartial:
+    def partial(cls, *, task_id: str | None = None, **kwargs: Any) -> OperatorPartial:  # noqa: ANN401  type: ignore[override]
         """`.partial(...)` with the default task id, which Airflow's own demands."""
         return super().partial(task_id=task_id or cls._unique_task_id(kwargs), **kwargs)
 

@@ -57,12 +57,12 @@ class BatchInferenceOperator(ScoringOperator):
     def __init__(
         self,
         *,
-        input: str,
+        input: str,  # noqa: A002  the word that people use
         keys: Sequence[str] | None = None,
         repin: bool = False,
         force: bool = False,
         proba: bool = True,
-        **kwargs: Any,
+        **kwargs: Any,  # noqa: ANN401  the arguments of ScoringOperator
     ) -> None:
         super().__init__(**kwargs)
         if isinstance(keys, str):
@@ -142,7 +142,7 @@ class BatchInferenceOperator(ScoringOperator):
         uri, rows = (None, None) if entry is None else (entry.uri, entry.rows)
         return self._result(version, intent, uri=uri, rows=rows, non_finite=None, skipped=True)
 
-    def _result(self, version: ModelVersion, intent: Intent, *, skipped: bool = False, **facts: Any) -> dict[str, Any]:
+    def _result(self, version: ModelVersion, intent: Intent, *, skipped: bool = False, **facts: Any) -> dict[str, Any]:  # noqa: ANN401
         who = {"model": str(version.model), "version": version.number, "ref": version.ref}
         return {**who, "partition": self.partition, "output": intent.output, "quarantined": 0, "skipped": skipped, **facts}
 

@@ -41,7 +41,7 @@ class EvaluateModelOperator(RegistryOperator):
         target: str,
         metrics: Sequence[str] = (),
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Any,  # noqa: ANN401  the arguments of BaseOperator
     ) -> None:
         super().__init__(**kwargs)
         check_version(version)
@@ -53,7 +53,7 @@ class EvaluateModelOperator(RegistryOperator):
         self.metrics = metrics
         self.name = name
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002  Airflow's signature
         """Evaluate and return the version with its metrics."""
         with airflow_errors():
             registry = self._registry()

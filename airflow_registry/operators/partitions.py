@@ -46,7 +46,7 @@ def partition_target(output: str, key: str) -> str:
     from airflow_registry.scoring.source import partition_output
 
     refuse_unrendered(output, "output")
-    if "://" not in output and not os.path.isabs(output):
+    if "://" not in output and not os.path.isabs(output):  # noqa: PTH117  a text in, a text out
         raise InvalidInputError(
             f"The output {output!r} is a relative path, and every task has a folder of its own. Give an absolute path or a URI."
         )

@@ -40,8 +40,8 @@ def policy_source(context: Mapping[str, Any], policy: str) -> str:
 
     `dag.test()` knows no bundle and gives the DAG an absolute path; there the path stays as it was written.
     """
-    beside = os.path.dirname(getattr(context["dag"], "relative_fileloc", None) or "")
-    path = policy if os.path.isabs(beside) else os.path.normpath(os.path.join(beside, policy))
+    beside = os.path.dirname(getattr(context["dag"], "relative_fileloc", None) or "")  # noqa: PTH120  '' stays ''
+    path = policy if os.path.isabs(beside) else os.path.normpath(os.path.join(beside, policy))  # noqa: PTH117, PTH118
     bundle = getattr(context["ti"], "bundle_instance", None)
     if bundle is None:
         return path

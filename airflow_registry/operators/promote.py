@@ -61,7 +61,7 @@ class PromoteModelOperator(PromotingOperator):
         policy: Policy | Mapping[str, object] | str | os.PathLike[str] | None = None,
         thresholds: Mapping[str, object] | None = None,
         on_refusal: str = "skip",
-        **kwargs: Any,
+        **kwargs: Any,  # noqa: ANN401  the arguments of BaseOperator
     ) -> None:
         super().__init__(**kwargs)
         check_version(version)

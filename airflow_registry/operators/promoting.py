@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 class PromotingOperator(RegistryOperator):
     """Has the promotions' alias among its outlets; unlike a plain asset, an alias rings only when something is added to it."""
 
-    def __init__(self, *, outlets: Any = None, **kwargs: Any) -> None:
+    def __init__(self, *, outlets: Any = None, **kwargs: Any) -> None:  # noqa: ANN401  the arguments of BaseOperator
         super().__init__(outlets=_with_alias(outlets), **kwargs)
 
     @classmethod
-    def partial(cls, *, outlets: Any = None, **kwargs: Any) -> OperatorPartial:
+    def partial(cls, *, outlets: Any = None, **kwargs: Any) -> OperatorPartial:  # noqa: ANN401
         """The alias must stand in the DAG also where the task is mapped, and `.partial()` does not ask `__init__`."""
         return super().partial(outlets=_with_alias(outlets), **kwargs)
 
@@ -35,6 +35,6 @@ class PromotingOperator(RegistryOperator):
         self.log.info("%s is the champion, revision %s; its consumers are rung.", version.ref, promotion.revision)
 
 
-def _with_alias(outlets: Any) -> list[Any]:
+def _with_alias(outlets: Any) -> list[Any]:  # noqa: ANN401
     given = list(outlets) if isinstance(outlets, (list, tuple)) else [] if outlets is None else [outlets]
     return given if promotion_alias() in given else [*given, promotion_alias()]

@@ -48,7 +48,7 @@ class RecordPredictionsOperator(ScoringOperator):
         uri: str | None = None,
         rows: int | str | None = None,
         quarantined: int | str = 0,
-        **kwargs: Any,
+        **kwargs: Any,  # noqa: ANN401  the arguments of ScoringOperator
     ) -> None:
         super().__init__(**kwargs)
         self.uri = uri

@@ -64,8 +64,8 @@ class RegisterModelOperator(RegistryOperator):
         parameters: Mapping[str, object] | None = None,
         tags: Mapping[str, str] | None = None,
         copy: bool = True,
-        format: str | None = None,
-        **kwargs: Any,
+        format: str | None = None,  # noqa: A002  the word that people use
+        **kwargs: Any,  # noqa: ANN401  the arguments of BaseOperator
     ) -> None:
         super().__init__(**kwargs)
         self.model = model
@@ -93,7 +93,7 @@ class RegisterModelOperator(RegistryOperator):
         *,
         signature: Signature | None = None,
         runtime: RuntimeMetrics | None = None,
-        **facts: Any,
+        **facts: Any,  # noqa: ANN401  the arguments of Registry.register
     ) -> ModelVersion:
         facts = {**self._facts(), **facts}
         version = registry.register(

@@ -38,7 +38,7 @@ class ResolveModelOperator(ConsumerOperator):
         model: str,
         stage: str = "production",
         pin: str = "run",
-        **kwargs: Any,
+        **kwargs: Any,  # noqa: ANN401  the arguments of ConsumerOperator
     ) -> None:
         super().__init__(model=model, **kwargs)
         check_choice("pin", pin, ("run", "latest"))

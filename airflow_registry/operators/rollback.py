@@ -34,7 +34,7 @@ class RollbackModelOperator(PromotingOperator):
         *,
         model: str,
         reason: str,
-        **kwargs: Any,
+        **kwargs: Any,  # noqa: ANN401  the arguments of BaseOperator
     ) -> None:
         super().__init__(**kwargs)
         check_text("reason", reason)

@@ -48,11 +48,11 @@ class UnscoredPartitionsOperator(ConsumerOperator):
         self,
         *,
         model: str,
-        input: str,
+        input: str,  # noqa: A002  the word that people use
         output: str,
         rescore: str = "none",
         limit: int = 1024,
-        **kwargs: Any,
+        **kwargs: Any,  # noqa: ANN401  the arguments of ConsumerOperator
     ) -> None:
         super().__init__(model=model, multiple_outputs=False, **kwargs)
         check_choice("rescore", rescore, tuple(_RANKS))

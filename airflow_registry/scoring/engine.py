@@ -165,7 +165,7 @@ class _ReadAhead:
                     break
                 self._ready.put(item)
             self._ready.put(_End(None))
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  it is raised again in the caller's thread
             self._ready.put(_End(error))
         finally:
             getattr(self._items, "close", lambda: None)()

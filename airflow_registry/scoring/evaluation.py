@@ -215,7 +215,7 @@ def _spoken(values: np.ndarray[Any, Any]) -> str:
 
 
 def _distinct(values: np.ndarray[Any, Any]) -> list[Any]:
-    return [value for value in set(values.tolist()) if value == value and value is not None]
+    return [value for value in set(values.tolist()) if value == value and value is not None]  # noqa: PLR0124  NaN differs from itself
 
 
 def _judged(answers: _Answers, labels: np.ndarray[Any, Any], classes: tuple[Any, ...]) -> Judged:

@@ -26,7 +26,7 @@ _SUFFIXES: dict[str, Format] = {".parquet": "parquet", ".pq": "parquet", ".csv":
 _HIVE = re.compile(r"[^=/]+=[^/]*")
 _HASH_BLOCK_BYTES = 1 << 20
 # What no retry mends: somebody must change the path, its rights or the file system.
-_LASTING = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL})
+_LASTING = frozenset({errno.EACCES, errno.EEXIST, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL})
 
 
 def local_path(path: str | os.PathLike[str], what: str) -> str:
@@ -50,7 +50,7 @@ def local_path(path: str | os.PathLike[str], what: str) -> str:
     plain = (rest.removeprefix("localhost") if mark else text).rstrip("/") or ("/" if text.endswith("/") else "")
     if not plain or "\0" in plain:
         raise InvalidInputError(f"The {what} {text!r} is not a path. Expected a local path such as '/data/leads/ds=2026-01-31/'.")
-    return os.path.abspath(plain)
+    return os.path.abspath(plain)  # noqa: PTH100  resolve() would follow links and rename what people asked for
 
 
 def storage_fault(error: OSError, doing: str) -> RegistryError:
@@ -78,7 +78,7 @@ def data_format(name: str) -> Format | None:
 
 def stem(path: str) -> str:
     """A data file's name without its suffix."""
-    name = os.path.basename(path)
+    name = os.path.basename(path)  # noqa: PTH119  paths are text here: a Path would drop what people wrote
     suffix = max((suffix for suffix in _SUFFIXES if name.lower().endswith(suffix)), key=len, default="")
     return name[: len(name) - len(suffix)]
 
@@ -122,7 +122,7 @@ def matches(pattern: str) -> list[str]:
     Raises:
         NotFoundError: If that is nothing.
     """
-    found = sorted(path for path in glob.glob(pattern, recursive=True) if not is_hidden(os.path.basename(path)))
+    found = sorted(path for path in glob.glob(pattern, recursive=True) if not is_hidden(os.path.basename(path)))  # noqa: PTH119, PTH207
     if not found:
         raise NotFoundError(f"Nothing matches the input {pattern!r}. Expected at least one parquet or CSV file: check the pattern.")
     return found
@@ -191,7 +191,7 @@ def files_digest(files: Sequence[str]) -> Digest:
     """
     if len(files) == 1:
         return file_digest(files[0])
-    base = os.path.commonpath([os.path.dirname(file) for file in files])
+    base = os.path.commonpath([os.path.dirname(file) for file in files])  # noqa: PTH120
     lines = sorted((os.path.relpath(file, base), file_digest(file).hex) for file in files)
     return Digest(f"sha256:{hashlib.sha256(_manifest(lines)).hexdigest()}")
 

@@ -98,7 +98,7 @@ def _defined(function: Callable[[Judged], float], judged: Judged) -> float:
             return math.nan
 
 
-def _sklearn(module: str, name: str) -> Any:
+def _sklearn(module: str, name: str) -> Any:  # noqa: ANN401  a function or class of scikit-learn
     from importlib import import_module
 
     try:

@@ -220,7 +220,7 @@ def _publish(folder: str, unfinished: str, written: WrittenFile, provenance: Pro
         Path(manifest).write_text(content, encoding="utf-8")
         _flush(manifest)
         for source, place in ((unfinished, written.path), (manifest, f"{folder}/{MANIFEST_NAME}")):
-            os.replace(source, place)
+            os.replace(source, place)  # noqa: PTH105  text in, text out
             _flush(folder)  # the manifest must not reach the disk before the data
 
 
@@ -249,7 +249,7 @@ def _conflict(folder: str, generation: int, found: str) -> OutputConflictError:
 
 def _sweep(folder: str, generation: int) -> None:
     """Remove what killed writers left, and take the unfinished file away from older ones that still live."""
-    for name in os.listdir(folder):
+    for name in os.listdir(folder):  # noqa: PTH208  names are what is looked at
         found = _UNFINISHED.fullmatch(name)
         if found and int(found[1]) < generation:
             Path(folder, name).unlink(missing_ok=True)

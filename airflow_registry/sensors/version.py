@@ -52,7 +52,7 @@ class ModelVersionSensor(BaseSensorOperator):
         deferrable: bool = True,
         poke_interval: timedelta | float = 10,
         task_id: str | None = None,
-        **kwargs: Any,
+        **kwargs: Any,  # noqa: ANN401  the arguments of BaseSensorOperator
     ) -> None:
         super().__init__(task_id=task_id or self._unique_task_id(kwargs), poke_interval=poke_interval, **kwargs)
         self.model = model
@@ -61,9 +61,10 @@ class ModelVersionSensor(BaseSensorOperator):
         self.min_version = min_version
         self.registry_conn_id = registry_conn_id
         self.deferrable = deferrable
+        self._check()
 
     @classmethod
-    def partial(cls, *, task_id: str | None = None, **kwargs: Any) -> OperatorPartial:
+    def partial(cls, *, task_id: str | None = None, **kwargs: Any) -> OperatorPartial:  # noqa: ANN401
         """`.partial(...)` with the default task id, which Airflow's own demands."""
         return super().partial(task_id=task_id or cls._unique_task_id(kwargs), **kwargs)
 
@@ -80,13 +81,13 @@ class ModelVersionSensor(BaseSensorOperator):
             self._defer()
         return found.xcom_value
 
-    def poke(self, context: Context) -> PokeReturnValue:
+    def poke(self, context: Context) -> PokeReturnValue:  # noqa: ARG002  Airflow's signature
         """Whether it is there."""
         with airflow_errors():
             found = self._find()
         return PokeReturnValue(is_done=found is not None, xcom_value=None if found is None else found.to_json())
 
-    def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
+    def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002  Airflow's signature
         """Read what the trigger found."""
         if "error" in event:
             raise AirflowFailException(event["error"])
@@ -108,6 +109,12 @@ class ModelVersionSensor(BaseSensorOperator):
         self.log.info("Waiting for %s", wanted)
         trigger = VersionTrigger(**wanted.to_json(), registry_conn_id=self.registry_conn_id, poll_interval_s=self.poke_interval)
         self.defer(trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=self.timeout))
+
+    def _check(self) -> None:
+        """Plain mistakes are errors at parse time; templates and XComs are checked when they are rendered."""
+        given = (self.model, self.version, self.stage, self.min_version)
+        if all(value is None or (isinstance(value, (str, int)) and "{{" not in str(value)) for value in given):
+            self._wanted()
 
     def _wanted(self) -> Wanted:
         return Wanted.parse(model=self.model, version=self.version, stage=self.stage, min_version=self.min_version)

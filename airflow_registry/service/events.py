@@ -29,5 +29,5 @@ def notify(notifiers: Iterable[Notifier], promotion: Promotion) -> None:
     for notifier in notifiers:
         try:
             notifier.promoted(promotion)
-        except Exception:
+        except Exception:  # noqa: BLE001  whatever a notifier does, the promotion stands
             _log.warning("The notifier %r failed; the promotion stands.", notifier, exc_info=True)

@@ -19,7 +19,7 @@ class Access:
 
     core: Core
 
-    def load(self, version: ModelVersion) -> Any:
+    def load(self, version: ModelVersion) -> Any:  # noqa: ANN401  whatever the model is
         """The model object."""
         return load(self.core, version)
 
@@ -28,7 +28,7 @@ class Access:
         return download(self.core, version, folder)
 
 
-def load(core: Core, version: ModelVersion) -> Any:
+def load(core: Core, version: ModelVersion) -> Any:  # noqa: ANN401  whatever the model is
     """The model object of a version.
 
     Raises:
@@ -67,7 +67,7 @@ def download(core: Core, version: ModelVersion, folder: str) -> str:
     return core.artifacts.fetch(version.remote_path, version.digest, folder)
 
 
-def trust(core: Core, version: ModelVersion) -> Any:
+def trust(core: Core, version: ModelVersion) -> Any:  # noqa: ANN401  modeling.formats.Trust, imported when used
     """Which code this version may run when it is loaded."""
     from airflow_registry.modeling.formats import Trust
 

@@ -62,7 +62,7 @@ class Registry(Protocol):
         tags: Mapping[str, str] | None = None,
         runtime: RuntimeMetrics | None = None,
         lineage: Lineage | None = None,
-        format: str | None = None,
+        format: str | None = None,  # noqa: A002  the word that people use
         copy: bool = True,
         run: RunKey | None = None,
         idempotency_key: str | None = None,

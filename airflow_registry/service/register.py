@@ -101,7 +101,7 @@ def find(core: Core, identity: str) -> ModelVersion | None:
     return None if row is None else rows.model_version(row)
 
 
-def _draft(core: Core, request: Registration, artifact: Any) -> ModelVersion:
+def _draft(core: Core, request: Registration, artifact: Any) -> ModelVersion:  # noqa: ANN401  an Artifact
     return ModelVersion(
         uid=new_uid(),
         model=request.model,
@@ -228,6 +228,6 @@ def _json_mapping(what: str, value: object) -> dict[str, Any]:
     return plain
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any) -> Any:  # noqa: ANN401  numpy scalars become Python's
     item = getattr(value, "item", None)
     return item() if callable(item) and getattr(value, "ndim", None) == 0 else value

@@ -72,7 +72,7 @@ class ModelRegistry(OriginalInterface):
     def from_settings(cls, settings: Settings, *, create: bool = False, notifiers: Sequence[Notifier] = ()) -> ModelRegistry:
         """The registry that settings describe."""
         registry = cls.__new__(cls)
-        registry._open(settings, None, table_name="model_registry", create=create, notifiers=notifiers)
+        registry._open(settings, None, table_name="model_registry", create=create, notifiers=notifiers)  # noqa: SLF001  its own
         return registry
 
     def _open(
@@ -110,7 +110,7 @@ class ModelRegistry(OriginalInterface):
         tags: Mapping[str, str] | None = None,
         runtime: RuntimeMetrics | None = None,
         lineage: Lineage | None = None,
-        format: str | None = None,
+        format: str | None = None,  # noqa: A002  the word that people use
         copy: bool = True,
         run: RunKey | None = None,
         idempotency_key: str | None = None,

@@ -104,7 +104,7 @@ def whois(core: Core, path: str) -> LedgerEntry:
 
     place = output_key(path)
     with core.store.read() as tx:
-        row = tx.first(statements.entry_at([place, output_key(os.path.dirname(place))]))
+        row = tx.first(statements.entry_at([place, output_key(os.path.dirname(place))]))  # noqa: PTH120  a URI may stand here
         if row is None and Path(place).is_file():
             row = tx.first(statements.entry_by_digest(content_digest(place)))
     if row is None:
@@ -130,7 +130,7 @@ def output_key(output: str) -> str:
     if not isinstance(output, (str, os.PathLike)) or not os.fspath(output):
         raise InvalidInputError(f"An output is a folder or URI; found {output!r}.")
     text = os.fspath(output).removeprefix("file://")
-    return text.rstrip("/") if "://" in text else os.path.abspath(text)
+    return text.rstrip("/") if "://" in text else os.path.abspath(text)  # noqa: PTH100  no symbolic link is followed
 
 
 def _live(tx: Transaction, place: str) -> LedgerEntry | None:

@@ -25,13 +25,13 @@ class _Borrowed:
     def __init__(self, owned: sqlite3.Connection) -> None:
         self.__dict__["owned"] = owned
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  whatever the driver has
         return getattr(self.owned, name)
 
     def __setattr__(self, name: str, value: object) -> None:
         """Settings are the owner's."""
 
-    def cursor(self, *args: Any) -> sqlite3.Cursor:
+    def cursor(self, *args: Any) -> sqlite3.Cursor:  # noqa: ANN401  the driver's signature
         """A cursor that gives tuples, whatever row factory the owner has set."""
         cursor = self.owned.cursor(*args)
         cursor.row_factory = None

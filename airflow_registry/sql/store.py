@@ -39,7 +39,7 @@ class Transaction:
         """The row that must be there, because this transaction wrote it."""
         return self.connection.execute(statement).mappings().one()
 
-    def scalar(self, statement: Executable) -> Any:
+    def scalar(self, statement: Executable) -> Any:  # noqa: ANN401  the column's type
         """The first column of the first row, or None."""
         return self.connection.execute(statement).scalar()
 
@@ -100,6 +100,6 @@ class Store:
         if self._owned is not None:
             check_idle(self._owned)
         with driver_errors(self._engine), self._engine.connect() as connection:
-            connection = connection.execution_options(registry_writes=writes)
+            connection = connection.execution_options(registry_writes=writes)  # noqa: PLW2901  SQLAlchemy returns the same connection
             with connection.begin():
                 yield Transaction(connection)

@@ -53,7 +53,7 @@ class LoopRun:
     tasks: Mapping[str, str | None]
     events: Sequence[tuple[str, Mapping[str, Any]]] = ()
 
-    def xcom(self, task_id: str, *, key: str = "return_value", map_index: int = -1) -> Any:
+    def xcom(self, task_id: str, *, key: str = "return_value", map_index: int = -1) -> Any:  # noqa: ANN401  any JSON
         """What a task of the run returned or pushed; None if it did not."""
         from airflow.models.xcom import XComModel
         from airflow.utils.session import create_session
@@ -233,11 +233,11 @@ def _rung_runs_created() -> bool:
         due, rung = DagModel.dags_needing_dagruns(session)
         models = [model for model in due.all() if model.dag_id in rung]
         runner = SchedulerJobRunner(job=Job())  # type: ignore[no-untyped-call]
-        runner._create_dag_runs_asset_triggered(dag_models=models, session=session)
+        runner._create_dag_runs_asset_triggered(dag_models=models, session=session)  # noqa: SLF001
     return bool(models)
 
 
-def _scheduler_dag(session: Session, dag_id: str) -> Any:
+def _scheduler_dag(session: Session, dag_id: str) -> Any:  # noqa: ANN401  Airflow's SerializedDAG
     from airflow.models.serialized_dag import SerializedDagModel
 
     dag = SerializedDagModel.get_dag(dag_id, session=session)

@@ -96,7 +96,7 @@ def _working_folder() -> Path:
     # A Unix socket's path is limited to 107 bytes, and root's server runs as another user, who must get through to it.
     parent = tempfile.gettempdir()
     if len(parent) > 60 or (_is_root() and not _others_may_enter(Path(parent))):
-        parent = "/tmp"
+        parent = "/tmp"  # noqa: S108  mkdtemp makes a folder of our own in it
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir=parent))
     if _is_root():
         shutil.chown(folder, UNPRIVILEGED_USER)

@@ -156,7 +156,7 @@ class AirflowClient:
         instances: list[Json] = self.get(f"{_run_path(dag_id, run_id)}/taskInstances", limit=1000)["task_instances"]
         return instances
 
-    def xcom(self, dag_id: str, run_id: str, task_id: str, *, key: str = "return_value", map_index: int = -1) -> Any:
+    def xcom(self, dag_id: str, run_id: str, task_id: str, *, key: str = "return_value", map_index: int = -1) -> Any:  # noqa: ANN401  any JSON
         """What a task returned or pushed; None if it did not."""
         path = f"{_run_path(dag_id, run_id)}/taskInstances/{quote(task_id, safe='')}/xcomEntries/{quote(key, safe='')}"
         try:

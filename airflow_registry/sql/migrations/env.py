@@ -1,6 +1,6 @@
 """Alembic's entry: it only ever runs inside the transaction that `schema.upgrade` opened."""
 
-from alembic import context
+from alembic import context  # noqa: TID253  only Alembic imports this file
 
 from airflow_registry.sql.tables import VERSION_TABLE, metadata
 

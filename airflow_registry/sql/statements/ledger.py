@@ -21,7 +21,7 @@ def add_pin(values: dict[str, Any]) -> Executable:
     return insert(pins).values(**values).on_conflict_do_nothing()
 
 
-def _is_pin(deployment: str, dag_id: str, run_id: str, model_id: int, stage: str) -> Any:
+def _is_pin(deployment: str, dag_id: str, run_id: str, model_id: int, stage: str) -> Any:  # noqa: ANN401  a condition
     columns = pins.c
     return and_(
         columns.deployment == deployment,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import warnings
 from types import SimpleNamespace
 
 import pytest
@@ -52,13 +54,18 @@ def frame():
     import pandas as pd
 
     rows = range(40)
-    return pd.DataFrame({"id": rows, "x": [float(row) for row in rows], "y": [row % 7 for row in rows], "late": [row >= 20 for row in rows]})
+    return pd.DataFrame(
+        {"id": rows, "x": [float(row) for row in rows], "y": [row % 7 for row in rows], "late": [row >= 20 for row in rows]}
+    )
 
 
 @pytest.fixture(scope="session")
 def fitted(frame):
     from sklearn.linear_model import LogisticRegression
 
+    with warnings.catch_warnings():  # skops looks for its types in every module that is loaded, deprecated names of Airflow too
+        warnings.simplefilter("ignore")
+        importlib.import_module("skops.io")
     return LogisticRegression().fit(frame[["x", "y"]], frame["late"])
 
 

@@ -7,7 +7,7 @@ Revises: -
 from __future__ import annotations
 
 import sqlalchemy as sa
-from alembic import op
+from alembic import op  # noqa: TID253  only Alembic imports this file
 
 from airflow_registry.sql.types import Json, Key, UtcDateTime
 
