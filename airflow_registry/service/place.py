@@ -90,7 +90,7 @@ def _serialize(core: Core, model: ModelName, artifact: object, *, format_: str |
     from airflow_registry.modeling import formats
 
     with tempfile.TemporaryDirectory(prefix="airflow_registry_") as folder:
-        written = formats.serialize(artifact, folder, format=format_)
+        written = formats.serialize(artifact, folder, format=format_, trusted_types=core.settings.trusted_types)
         stored = core.artifacts.put(str(written.path), model=model)
     return Artifact(
         remote_path=stored.remote_path, digest=stored.digest, size_bytes=stored.size_bytes, format=written.format, is_stored=True
