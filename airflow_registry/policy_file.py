@@ -5,7 +5,9 @@ What a policy may say is decided in `domain/policy.py` and nowhere else; here te
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from functools import cache
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,7 +51,7 @@ def parse_policy(text: str, *, source: str) -> Policy:
     """Read the text of a policy file.
 
     Args:
-        text: YAML, or JSON, which is YAML too.
+        text: YAML, or JSON, which is YAML too unless it is indented with tabs.
         source: How error messages call it.
 
     Raises:
@@ -144,7 +146,7 @@ def _parse(text: str, source: str) -> tuple[Any, list[tuple[str, int]]]:
     import yaml
 
     try:
-        loader = yaml.SafeLoader(text)
+        loader = _loader_class()(text)
         root = loader.get_single_node()
         if root is None:
             return None, []
@@ -154,6 +156,17 @@ def _parse(text: str, source: str) -> tuple[Any, list[tuple[str, int]]]:
     # (KeyError), to `!!timestamp soon` (AttributeError) and to a text of a thousand brackets (RecursionError).
     except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
         raise InvalidPolicyError.with_faults(source, [f"it is not YAML: {error}"]) from error
+
+
+@cache
+def _loader_class() -> type[yaml.SafeLoader]:
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """Reads `1e-3` as a number, as JSON and YAML 1.2 do; PyYAML takes it for text."""
+
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789"))
+    return Loader
 
 
 def _places(node: yaml.Node, path: str, seen: set[int]) -> Iterator[tuple[str, int]]:

@@ -58,8 +58,7 @@ def finite(value: object) -> float:
         InvalidPolicyError: If it is not a number (a bool and text are not), NaN or infinite.
     """
     if isinstance(value, bool) or not isinstance(value, (Real, Decimal)):
-        advice = " YAML reads 1e-3 as text; write 0.001." if isinstance(value, str) else ""
-        raise InvalidPolicyError(f"expected a number; found {value!r}.{advice}")
+        raise InvalidPolicyError(f"expected a number; found {value!r}.")
     try:
         number = float(value)
     except (OverflowError, ValueError):  # a whole number beyond the floats; a signalling NaN

@@ -1,0 +1,90 @@
+"""Verdicts, decisions and promotions say whether something may happen, and whether it did."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from airflow_registry.domain.names import ModelName
+from airflow_registry.domain.promotion import Decision, Outcome, Promotion, Reason, Verdict, production_changed
+from airflow_registry.domain.stage import Stage
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+REASON = Reason(rule="auc at least 0.5", passed=True, text="auc is 0.6.", observed=0.6)
+
+
+def decision(outcome):
+    return Decision(
+        uid="d",
+        model=ModelName("m"),
+        number=8,
+        outcome=outcome,
+        reasons=(REASON,),
+        champion=7,
+        revision=3,
+        policy_digest="sha256:x",
+        decided_at=NOW,
+    )
+
+
+def promotion(to_stage=Stage.PRODUCTION, revision=4):
+    return Promotion(
+        uid="p",
+        model=ModelName("m"),
+        number=8,
+        from_stage=Stage.DEVELOPMENT,
+        to_stage=to_stage,
+        revision=revision,
+        replaced=7,
+        decision="d",
+        reason=None,
+        by="ann",
+        at=NOW,
+    )
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_only_approved_is_approved(outcome):
+    assert decision(outcome).approved is Verdict(outcome=outcome, reasons=()).approved is (outcome is Outcome.APPROVED)
+
+
+def test_a_decision_hands_on_its_reasons():
+    assert json.loads(json.dumps(decision(Outcome.REFUSED).to_json())) == {
+        "decision": "d",
+        "outcome": "REFUSED",
+        "approved": False,
+        "model": "m",
+        "version": 8,
+        "champion": 7,
+        "revision": 3,
+        "reasons": ["auc is 0.6."],
+    }
+
+
+def test_a_promotion_hands_on_what_it_replaced():
+    assert json.loads(json.dumps(promotion().to_json())) == {
+        "promotion": "p",
+        "model": "m",
+        "version": 8,
+        "ref": "m:8",
+        "from_stage": "DEVELOPMENT",
+        "to_stage": "PRODUCTION",
+        "replaced": 7,
+        "revision": 4,
+        "created": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("to_stage", "revision", "is_change", "rings"),
+    [
+        (Stage.PRODUCTION, 4, True, True),
+        (Stage.ARCHIVED, 4, True, False),
+        (Stage.SHADOW, None, False, False),
+        (Stage.ARCHIVED, None, False, False),
+    ],
+)
+def test_only_a_new_champion_rings_consumers(to_stage, revision, is_change, rings):
+    made = promotion(to_stage, revision)
+    assert made.is_champion_change is is_change
+    assert production_changed(made) is rings
