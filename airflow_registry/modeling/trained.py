@@ -66,8 +66,8 @@ class Trained:
 
     def facts(self) -> dict[str, Any]:
         """What was said beside the model and the example, as arguments of `register`; what was left out is not in it."""
-        names = [field.name for field in fields(self) if field.name not in {"model", "example"}]
-        return {name: getattr(self, name) for name in names if getattr(self, name) not in (None, ())}
+        said = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in {"model", "example"}}
+        return {name: value for name, value in said.items() if value is not None and not (isinstance(value, tuple) and not value)}
 
 
 def measured(train: Callable[[], T]) -> tuple[T, RuntimeMetrics]:

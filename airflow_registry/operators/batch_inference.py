@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_registry.domain.ledger import Written
-from airflow_registry.domain.names import refuse_unrendered
 from airflow_registry.errors import InvalidInputError
 from airflow_registry.hooks.context import airflow_errors, run_key
 from airflow_registry.operators.consuming import ScoringOperator
@@ -79,7 +78,6 @@ class BatchInferenceOperator(ScoringOperator):
         """Pin, intent, score, commit."""
         from airflow_registry.scoring.source import open_source
 
-        refuse_unrendered(self.partition, "partition")
         with airflow_errors():
             registry = self._registry()
             version = self._version(registry, context, repin=self.repin)

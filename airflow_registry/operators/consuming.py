@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from airflow_registry.domain.names import refuse_unrendered
 from airflow_registry.errors import ModelNotFoundError, NoChampionError, VersionNotFoundError
 from airflow_registry.hooks.context import consumers, run_key
 from airflow_registry.operators.base import RegistryOperator, check_choice
@@ -23,8 +24,8 @@ class ConsumerOperator(RegistryOperator):
 
     Args:
         model: Name of the model.
-        if_no_champion: What to do when no version is in the stage, or there is no model yet: `skip` (unpausing a consumer starts a run at once, often
-            before there is a model) or `fail`.
+        if_no_champion: What to do when no version is in the stage, or there is no model yet: `skip` (unpausing a consumer
+            starts a run at once, often before there is a model) or `fail`.
     """
 
     def __init__(
@@ -32,7 +33,7 @@ class ConsumerOperator(RegistryOperator):
         *,
         model: str,
         if_no_champion: str = "skip",
-        **kwargs: Any,
+        **kwargs: Any,  # noqa: ANN401  the arguments of BaseOperator
     ) -> None:
         super().__init__(**kwargs)
         check_choice("if_no_champion", if_no_champion, ("skip", "fail"))
@@ -70,7 +71,7 @@ class ScoringOperator(ConsumerOperator):
         output: str,
         partition: str,
         version: object = None,
-        **kwargs: Any,
+        **kwargs: Any,  # noqa: ANN401  the arguments of ConsumerOperator
     ) -> None:
         super().__init__(model=model, **kwargs)
         if version is not None:
@@ -81,6 +82,7 @@ class ScoringOperator(ConsumerOperator):
         self._is_pinned = version is None  # a version that renders to None is an error, not a wish for the pinned one
 
     def _version(self, registry: Registry, context: Context, *, repin: bool = False) -> ModelVersion:
+        refuse_unrendered(self.partition, "partition")  # before the run is pinned
         if self._is_pinned:
             return self._pin(registry, context, repin=repin)
         return find_version(registry, self.version, model=self.model)
