@@ -169,3 +169,9 @@ class TestLocalArtifactStore(ArtifactStoreContract):
         for path in left:
             path.mkdir(parents=True)
         assert set(store.orphans({stored.remote_path})) == set(map(str, left))
+
+    def test_what_cannot_be_kept_cannot_be_fetched_without_a_digest_either(self, store, folder, tmp_path):
+        os.mkfifo(folder / "pipe")
+        with pytest.raises(InvalidInputError, match="pipe"):
+            store.fetch(str(folder), None, str(tmp_path / "out"))
+        assert list((tmp_path / "out").iterdir()) == []

@@ -263,10 +263,10 @@ def test_what_may_not_be_read_or_written_is_unavailable_and_says_whose_rights_ar
 source, shut, root, target = sys.argv[1:]
 store = LocalArtifactStore(root)
 stored = store.put(source, model="m")
-os.chmod(root, 0o555), os.chmod(root + "/plain", 0o555), os.chmod(root + "/plain/m", 0o555)
-os.mkdir(shut), os.chmod(shut, 0)
 closed = store.put(source, model="m", name="closed")
-os.chmod(closed.remote_path, 0)
+os.mkdir(shut)
+for path, mode in ((root, 0o555), (root + "/plain", 0o555), (root + "/plain/m", 0o555), (shut, 0), (closed.remote_path, 0)):
+    os.chmod(path, mode)
 """
         + AS_SOMEBODY_ELSE
         + """
@@ -298,12 +298,17 @@ print(json.dumps({
 
 def test_four_writers_of_the_same_bytes_all_succeed_also_when_the_stored_copy_is_damaged(source, tmp_path):
     script = """
-source, root, rounds = Path(sys.argv[1]), sys.argv[2], 25
+source, root, rounds = Path(sys.argv[1]), sys.argv[2], 12
 context = multiprocessing.get_context("fork")
 barrier, failures = context.Barrier(4), context.SimpleQueue()
 
+def let_the_others_go_first(event, arguments):
+    if event == "os.rename":
+        for _ in range(500): os.sched_yield()
+
 def write(writer):
     store = LocalArtifactStore(root)
+    sys.addaudithook(let_the_others_go_first)
     try:
         for turn in range(rounds):
             barrier.wait(60)
@@ -315,8 +320,8 @@ def write(writer):
                 (path / "config.json" if stored.is_folder else path).write_text("damaged")
             barrier.wait(60)
             store.put(str(source), model=f"m{turn}")
-            barrier.wait(60)
-            store.verify(stored.remote_path, stored.digest)
+            for _ in range(20):  # from now on it stays there, whatever the slower writers still do
+                store.verify(stored.remote_path, stored.digest)
     except BaseException as error:
         failures.put(f"writer {writer}: {error!r}")
         barrier.abort()
@@ -330,7 +335,7 @@ print(json.dumps(found))
 """
     assert run(script, source, tmp_path / "root") == []
     store = LocalArtifactStore(str(tmp_path / "root"))
-    known = {store.put(str(source), model=f"m{turn}").remote_path for turn in range(25)}
+    known = {store.put(str(source), model=f"m{turn}").remote_path for turn in range(12)}
     assert list(store.orphans(known)) == []
 
 
