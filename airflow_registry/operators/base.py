@@ -43,7 +43,7 @@ class RegistryOperator(BaseOperator):
         self.registry_conn_id = registry_conn_id
 
     @classmethod
-    def partial(cls, *, task_id: str | None = None, **kwargs: Any) -> OperatorPartial:  # noqa: ANN401  type: ignore[override]
+    def partial(cls, *, task_id: str | None = None, **kwargs: Any) -> OperatorPartial:  # noqa: ANN401  the arguments of BaseOperator
         """`.partial(...)` with the default task id, which Airflow's own demands."""
         return super().partial(task_id=task_id or cls._unique_task_id(kwargs), **kwargs)
 
