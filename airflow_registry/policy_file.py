@@ -68,7 +68,8 @@ def parse_policy(text: str, *, source: str) -> Policy:
         policy = policy_from_mapping(value, source)
     except InvalidPolicyError as error:
         faults += error.faults
-    if faults:
+        policy = None
+    if policy is None or faults:
         raise InvalidPolicyError.with_faults(source, [_with_line(fault, lines) for fault in faults])
     return policy
 

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_registry.domain.evaluation import Evaluation
-from airflow_registry.domain.gate import decide
+from airflow_registry.domain.gate import _verdict, decide
 from airflow_registry.domain.metrics import Metric, metric, metrics_from
 from airflow_registry.domain.model import Artifact, Column, Dataset, Lineage, ModelVersion, RuntimeMetrics, Signature
 from airflow_registry.domain.names import Digest, ModelName
 from airflow_registry.domain.policy import REQUIRABLE, Comparison, Margin, Policy, Require, Threshold
-from airflow_registry.domain.promotion import Outcome
+from airflow_registry.domain.promotion import Outcome, Reason
 from airflow_registry.domain.stage import Stage
 from airflow_registry.errors import InvalidInputError
 
@@ -432,3 +432,8 @@ def test_a_challenger_exactly_on_the_border_passes_whatever_the_digits(value, ma
 def test_a_metric_that_was_stored_as_non_finite_stays_refused():
     stored = evaluation({8: (Metric(name="auc", value=None, non_finite="nan"),)})
     assert not judge(Threshold("auc", at_least=-1e308), stored).approved
+
+
+@pytest.mark.parametrize("passed", [[], [None], [None, None], [False], [True, False], [False, None]])
+def test_reasons_of_which_none_says_yes_or_one_says_no_never_approve(passed):
+    assert not _verdict([Reason(rule="r", passed=one, text=".") for one in passed]).approved
