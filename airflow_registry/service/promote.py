@@ -24,6 +24,7 @@ from airflow_registry.errors import (
 from airflow_registry.service import move
 from airflow_registry.service.events import notify
 from airflow_registry.sql import catalog, rows
+from airflow_registry.sql.statements import audit
 from airflow_registry.sql.statements import judgements as statements
 from airflow_registry.sql.statements import models
 
@@ -112,7 +113,7 @@ def rollback(core: Core, model: str, order: Order) -> Promotion:
 
 def announce(core: Core, promotion: Promotion) -> None:
     """After the commit: the pointer file and the bells. A failure here is a warning, because the promotion stands."""
-    if production_changed(promotion):
+    if promotion.is_champion_change:
         try:
             _write_pointer(core, promotion)
         except (RegistryError, OSError):
@@ -121,9 +122,18 @@ def announce(core: Core, promotion: Promotion) -> None:
 
 
 def _write_pointer(core: Core, promotion: Promotion) -> None:
+    """Who is champion, for consumers that speak neither SQL nor HTTP; all None if the champion was archived."""
     with core.store.read() as tx:
         found = catalog.need_version(tx, catalog.need_model(tx, promotion.model), promotion.number).value
-    payload = {"model": str(found.model), "version": found.number, "remote_path": found.remote_path, "digest": found.digest}
+        registry_uid = tx.scalar(audit.registry_uid())
+    is_champion = production_changed(promotion)
+    payload = {
+        "model": str(found.model),
+        "version": found.number if is_champion else None,
+        "remote_path": found.remote_path if is_champion else None,
+        "digest": found.digest if is_champion else None,
+        "registry_uid": registry_uid,
+    }
     core.artifacts.write_pointer(found.model, payload, int(promotion.revision or 0))
 
 
