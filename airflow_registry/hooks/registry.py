@@ -76,7 +76,7 @@ class RegistryHook(BaseHook):
         store = open_store(where["artifacts"])
         store.check()
         versions = sum(model.versions for model in models)
-        return f"{len(models)} models with {versions} versions in {where['database']}; artifacts: {store.describe()}"
+        return f"Database {where['database']}: models {len(models)}, versions {versions}. Artifacts: {store.describe()}."
 
 
 def _executor() -> str:

@@ -42,8 +42,7 @@ def test_the_test_button_says_what_was_opened(registry):
     registry.register("m", metrics={"auc": 0.8}, idempotency_key="second")
     is_good, message = RegistryHook().test_connection()
     assert is_good, message
-    assert message.startswith("1 models with 2 versions in ")
-    assert "registry.db" in message
+    assert "registry.db: models 1, versions 2. Artifacts: local folder " in message
 
 
 def test_the_test_button_says_what_is_wrong(tmp_path, monkeypatch):
@@ -51,6 +50,14 @@ def test_the_test_button_says_what_is_wrong(tmp_path, monkeypatch):
     is_good, message = RegistryHook().test_connection()
     assert not is_good
     assert message.startswith("DatabaseNotInitializedError: ")
+
+
+def test_the_test_button_looks_at_the_artifact_store_too(registry, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("AIRFLOW_REGISTRY_ARTIFACTS", str(tmp_path / "file"))
+    is_good, message = RegistryHook().test_connection()
+    assert not is_good
+    assert str(tmp_path / "file") in message
 
 
 def test_a_task_on_many_machines_needs_settings(in_a_task, monkeypatch):
