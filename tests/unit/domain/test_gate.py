@@ -32,15 +32,8 @@ def version(number, *, model="flights"):
 
 def evaluation(results, *, data=MAY, sequence=1, source="evaluate", model="flights"):
     taken = {number: values if isinstance(values, tuple) else metrics_from(values) for number, values in results.items()}
-    return Evaluation(
-        uid=f"evaluation-{sequence}",
-        model=ModelName(model),
-        sequence=sequence,
-        source=source,
-        data=data,
-        recorded_at=NOW,
-        results=taken,
-    )
+    facts = {"uid": f"evaluation-{sequence}", "model": ModelName(model), "sequence": sequence, "source": source}
+    return Evaluation(**facts, data=data, recorded_at=NOW, results=taken)
 
 
 def judge(rules, *evaluations, champion=7):
