@@ -24,9 +24,8 @@ from airflow_registry.errors import (
 from airflow_registry.service import move
 from airflow_registry.service.events import notify
 from airflow_registry.sql import catalog, rows
-from airflow_registry.sql.statements import audit
+from airflow_registry.sql.statements import audit, models
 from airflow_registry.sql.statements import judgements as statements
-from airflow_registry.sql.statements import models
 
 if TYPE_CHECKING:
     from airflow_registry.domain.names import RunKey
