@@ -26,7 +26,9 @@ _SUFFIXES: dict[str, Format] = {".parquet": "parquet", ".pq": "parquet", ".csv":
 _HIVE = re.compile(r"[^=/]+=[^/]*")
 _HASH_BLOCK_BYTES = 1 << 20
 # What no retry mends: somebody must change the path, its rights or the file system.
-_LASTING = frozenset({errno.EACCES, errno.EEXIST, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL})
+_LASTING = frozenset(
+    {errno.EACCES, errno.EEXIST, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL}
+)
 
 
 def local_path(path: str | os.PathLike[str], what: str) -> str:

@@ -159,8 +159,8 @@ def _positions(judged: Judged) -> list[int]:
     return [positions[value] for value in judged.labels.tolist()]
 
 
-def _averaged(score: str) -> dict[str, Callable[[Judged], float]]:
-    return {f"{score}_{average}": _on_predictions(f"{score}_score", average=average) for average in ("macro", "micro", "weighted")}
+def _averaged(score: str, *averages: str) -> dict[str, Callable[[Judged], float]]:
+    return {f"{score}_{average}": _on_predictions(f"{score}_score", average=average) for average in averages}
 
 
 _CLASSES: dict[str, Callable[[Judged], float]] = {
@@ -169,9 +169,9 @@ _CLASSES: dict[str, Callable[[Judged], float]] = {
     "log_loss": _log_loss,
     "matthews_corrcoef": _on_predictions("matthews_corrcoef"),
     "zero_one_loss": _on_predictions("zero_one_loss"),
-    **_averaged("f1"),
-    **_averaged("precision"),
-    **_averaged("recall"),
+    **_averaged("f1", "macro", "micro", "weighted"),
+    **_averaged("precision", "macro", "weighted"),
+    **_averaged("recall", "macro", "weighted"),
 }
 _BINARY = _CLASSES | {
     "average_precision": _on_ranking("average_precision_score"),

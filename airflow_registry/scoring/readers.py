@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # Column chunks are read in pieces of this size: without it a whole row group stays in memory, and row groups have no upper limit.
-_COLUMN_BUFFER_BYTES = 1 << 20
+_COLUMN_BUFFER_BYTES = 1 << 18
 # Types are inferred from the first block, and no row may be longer than one.
 _CSV_BLOCK_BYTES = 4 << 20
 

@@ -166,12 +166,15 @@ def read_provenance(path: str | os.PathLike[str]) -> dict[str, str]:
 
 
 def _write_parquet(path: str, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> int:
+    import pyarrow as pa
+
     rows = 0
     with _parquet_writer(path, schema) as writer:
         for group in rechunked(_fitted(batches, schema), ROW_GROUP_ROWS):
             with _storage(path):  # only around our own writing: what reading or predicting raises is not about the output
                 writer.write_batch(group, row_group_size=ROW_GROUP_ROWS)
             rows += group.num_rows
+            pa.default_memory_pool().release_unused()  # else what reader and writer freed piles up: measured, 10 % of the peak
     return rows
 
 

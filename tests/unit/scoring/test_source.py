@@ -1,6 +1,5 @@
 import gzip
 import hashlib
-import os
 
 import pyarrow as pa
 import pyarrow.csv
@@ -126,7 +125,9 @@ def test_the_digest_of_a_folder_follows_its_bytes_and_names_and_not_its_place(tm
         pq.write_table(make_rows(10), parquet(10, f"second/{name}"))
     first = open_source(tmp_path / "first").digest()
     assert open_source(tmp_path / "second").digest() == first
-    manifest = "".join(f"{hashlib.sha256((tmp_path / 'first' / name).read_bytes()).hexdigest()}  {name}\n" for name in ("a.parquet", "b.parquet"))
+    manifest = "".join(
+        f"{hashlib.sha256((tmp_path / 'first' / name).read_bytes()).hexdigest()}  {name}\n" for name in ("a.parquet", "b.parquet")
+    )
     assert first == f"sha256:{hashlib.sha256(manifest.encode()).hexdigest()}"
     pq.write_table(make_rows(11), tmp_path / "second" / "b.parquet")
     assert open_source(tmp_path / "second").digest() != first
@@ -138,7 +139,7 @@ def test_a_file_that_is_replaced_while_it_is_read_is_noticed(parquet, make_rows)
     batches = source.batches(batch_rows=100)
     next(batches)
     pq.write_table(make_rows(5), path.with_suffix(".new"))
-    os.replace(path.with_suffix(".new"), path)
+    path.with_suffix(".new").replace(path)
     with pytest.raises(InvalidInputError, match="changed while it was read"):
         list(batches)
     with pytest.raises(InvalidInputError, match="changed while it was read"):
