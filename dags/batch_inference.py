@@ -1,6 +1,7 @@
 """Score every month of flights that has no predictions yet: daily, and whenever a version was promoted."""
 
 import os
+import sys
 from pathlib import Path
 
 from airflow.providers.standard.operators.bash import BashOperator
@@ -30,7 +31,7 @@ def batch_inference():
     with champion.scoring(output=sample, partition=SAMPLE):
         BashOperator(
             task_id="score_by_path",
-            bash_command=f"python {STRANGER} {champion.remote_path} {SCHEDULED}{SAMPLE} {sample}",
+            bash_command=f"{sys.executable} {STRANGER} {champion.remote_path} {SCHEDULED}{SAMPLE} {sample}",
         )
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pandas as pd  # noqa: TID253  a program of its own, no DAG file
 import skops.io  # noqa: TID253  the same
 
-# What a forest of histograms consists of; skops loads nothing that is not named.
-TRUSTED = ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
+# What a HistGradientBoosting pipeline consists of; skops loads nothing that is not named.
+TREES = "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"
+TRUSTED = [TREES, "functools.partial", "sklearn.utils.validation.check_array"]
 
 
 def main(model_file: str, inputs: str, output: str) -> None:

@@ -38,7 +38,10 @@ if TYPE_CHECKING:
 
 _SAVED = pytest.StashKey[dict[str, str]]()
 # Warnings of Airflow itself about its own parts: nothing that a test of a DAG could change.
-_AIRFLOW_WARNINGS = ("ignore:Using .httpx. with .starlette.testclient. is deprecated",)
+_AIRFLOW_WARNINGS = (
+    "ignore:Using .httpx. with .starlette.testclient. is deprecated",
+    "ignore:The .airflow[.].* is deprecated",  # importing skops looks at every attribute of every loaded module
+)
 
 
 class RunLoop(Protocol):

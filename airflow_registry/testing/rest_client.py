@@ -167,14 +167,21 @@ class AirflowClient:
             raise
 
     def log(self, dag_id: str, run_id: str, task_id: str, *, try_number: int = 1, map_index: int = -1) -> str:
-        """The log of one try, an event on each line."""
+        """The log of one try, a line for each event; of an exception its type and text."""
         path = f"{_run_path(dag_id, run_id)}/taskInstances/{quote(task_id, safe='')}/logs/{try_number}"
         content = self.get(path, map_index=map_index, full_content=True)["content"]
-        return "\n".join(line if isinstance(line, str) else json.dumps(line) for line in content)
+        return "\n".join(_log_line(line) for line in content)
 
 
 def _run_path(dag_id: str, run_id: str) -> str:
     return f"dags/{dag_id}/dagRuns/{quote(run_id, safe='')}"
+
+
+def _log_line(line: str | Json) -> str:
+    if isinstance(line, str):
+        return line
+    faults = [f"{fault['exc_type']}: {fault['exc_value']}" for fault in line.get("error_detail") or []]
+    return "\n    ".join([f"{line.get('level', '')}: {line.get('event', '')}", *faults])
 
 
 def _parsed(method: str, path: str, status: int, text: str) -> Json:

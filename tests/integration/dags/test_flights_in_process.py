@@ -1,0 +1,46 @@
+"""`dags/` unchanged, on real flights, inside one process: what a person would check before the long test with a real Airflow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from airflow_registry.testing.flights import Flights
+
+pytestmark = pytest.mark.airflow
+
+DAGS = Path(__file__).resolve().parents[3] / "dags"
+MODEL = "flight_delay"
+
+
+@pytest.fixture
+def flights(tmp_path, monkeypatch):
+    monkeypatch.setenv("FLIGHTS_DATA", str(tmp_path / "flights"))
+    return Flights.load(tmp_path / "flights")
+
+
+def train_on(closed_loop, flights, *months):
+    for month in months:
+        flights.schedule(month)
+        flights.fly(month)
+    return closed_loop.run("train_register_promote")
+
+
+def test_a_promotion_rings_the_inference_and_a_refusal_does_not(closed_loop, registry, flights):
+    assert closed_loop.load(DAGS) == ["batch_inference", "train_register_promote"]
+
+    before = closed_loop.start("batch_inference")
+    assert (before.state, set(before.tasks.values())) == ("success", {"skipped"})
+
+    trained, scored = train_on(closed_loop, flights, "2013-04", "2013-01", "2013-05")
+    assert (trained.state, scored.dag_id, scored.run_type, scored.state) == ("success", "batch_inference", "asset_triggered", "success")
+    assert registry.production(MODEL).number == 1
+    assert {entry.partition for entry in registry.predictions(MODEL, 1)} == {"month=2013-01", "month=2013-04", "month=2013-05"}
+    by_path = registry.whois(str(flights.folder / "predictions_by_path" / "month=2013-01" / "predictions.parquet"))
+    assert (by_path.number, by_path.partition, by_path.is_live) == (1, "month=2013-01", True)
+
+    (refused,) = train_on(closed_loop, flights, "2013-06")
+    assert refused.tasks["promote_model"] == "skipped"
+    assert registry.production(MODEL).number == 1
+    assert any("log_loss" in reason for reason in refused.xcom("promote_model")["reasons"])
