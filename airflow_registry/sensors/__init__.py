@@ -1,1 +1,5 @@
 """Sensors."""
+
+from airflow_registry.sensors.version import ModelVersionSensor
+
+__all__ = ["ModelVersionSensor"]

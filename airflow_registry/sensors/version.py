@@ -16,7 +16,7 @@ from airflow_registry.hooks.lookup import Wanted
 from airflow_registry.hooks.registry import RegistryHook
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
     from airflow.sdk import Context
     from airflow.sdk.definitions.mappedoperator import OperatorPartial
@@ -39,7 +39,7 @@ class ModelVersionSensor(BaseSensorOperator):
     """
 
     default_task_id: ClassVar[str] = "wait_for_version"
-    template_fields: Sequence[str] = ("model", "version", "stage", "min_version", "registry_conn_id")
+    template_fields: Collection[str] = ("model", "version", "stage", "min_version", "registry_conn_id")
 
     def __init__(
         self,
