@@ -23,11 +23,11 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow_registry.champion.output import Sight, look, written
 from airflow_registry.domain.names import refuse_unrendered
 from airflow_registry.errors import InvalidInputError, ModelNotFoundError, NoChampionError, one_of
-from airflow_registry.hooks.context import airflow_errors, pinned, run_key
+from airflow_registry.hooks.context import airflow_errors, pinned, run_key, task_instance
 from airflow_registry.hooks.registry import RegistryHook
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping
     from types import TracebackType
 
     from airflow.sdk import DAG, Context
@@ -91,7 +91,7 @@ class Scoring:
 class _IntentOperator(BaseOperator):
     """Pins the champion and says in the ledger that its predictions are about to be written."""
 
-    template_fields: Sequence[str] = ("model", "output_uri", "partition", "input_digest")
+    template_fields: Collection[str] = ("model", "output_uri", "partition", "input_digest")
     ui_color = "#e8f0ea"
 
     def __init__(
@@ -137,7 +137,7 @@ class _IntentOperator(BaseOperator):
         if not intent.already_live or (seen is not None and seen.changed_ns == 0):
             return
         owners = {entry.run_id for entry in registry.live_outputs([self.output_uri]).values()}
-        if context["ti"].run_id not in owners:
+        if run_key(context).run_id not in owners:
             raise AirflowSkipException(f"{self.output_uri} is live by {intent.model}:{intent.number} over the same input. Nothing to do.")
 
     def _pin(self, context: Context, registry: Registry) -> ModelVersion:
@@ -164,7 +164,7 @@ class _CommitOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Check the tasks, then the output, then commit."""
-        ti = context["ti"]
+        ti = task_instance(context)
         index = None if ti.map_index is None or ti.map_index < 0 else ti.map_index  # in a mapped group: this instance's own
         self._check_work(context, index)
         intent = ti.xcom_pull(task_ids=self.intent_id, map_indexes=index)
@@ -188,9 +188,9 @@ class _CommitOperator(BaseOperator):
             )
 
     def _count(self, context: Context, index: int | None, state: str | None = None) -> int:
-        ti = context["ti"]  # counted, not listed: the states of mapped instances come under names that other tasks may have
+        ti = task_instance(context)  # counted, not listed: the states of mapped instances come under names that other tasks may have
         states = None if state is None else [state]
-        return ti.get_ti_count(dag_id=ti.dag_id, run_ids=[ti.run_id], task_ids=self.work_ids, map_index=index, states=states)
+        return int(ti.get_ti_count(dag_id=ti.dag_id, run_ids=[ti.run_id], task_ids=self.work_ids, map_index=index, states=states))
 
     def _commit(self, context: Context, intent: Mapping[str, Any]) -> dict[str, Any]:
         seen = look(intent["output"])

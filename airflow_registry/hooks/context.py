@@ -32,6 +32,11 @@ log = logging.getLogger(__name__)
 _TEMPORARY_RUN = "__airflow_temporary_run_"  # `airflow tasks test` and `airflow tasks render` invent runs with this prefix
 
 
+def task_instance(context: Mapping[str, Any]) -> Any:  # noqa: ANN401  Airflow's own class is private
+    """The task instance that runs; in Airflow's type of a context every key may be missing, and this one never is."""
+    return context["ti"]
+
+
 def run_key(context: Mapping[str, Any]) -> RunKey:
     """The task instance that runs, as the registry remembers it."""
     ti = context["ti"]
