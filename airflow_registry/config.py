@@ -7,6 +7,7 @@ talking to, and who said so" is the first question when something is missing.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -162,10 +163,14 @@ def _first(*candidates: tuple[str | None, str]) -> tuple[str, str]:
 def _with_password(connection: ConnectionFields) -> str | None:
     """The connection's database address, with the password field put in where the address has none."""
     dsn = connection.database_dsn
-    if not dsn or not connection.password or "@" not in dsn:
+    if not dsn or not connection.password or "://" not in dsn:
         return dsn
     from urllib.parse import quote
 
     scheme, _, rest = dsn.partition("://")
-    user, _, host = rest.rpartition("@")
-    return dsn if ":" in user else f"{scheme}://{user}:{quote(connection.password, safe='')}@{host}"
+    authority = re.split("[/?#]", rest, maxsplit=1)[0]  # an @ further on belongs to the path or the options
+    login, at, host = authority.rpartition("@")
+    user, _, password = login.partition(":")
+    if not at or password:
+        return dsn
+    return f"{scheme}://{user}:{quote(connection.password, safe='')}@{host}{rest[len(authority) :]}"

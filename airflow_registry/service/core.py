@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -50,6 +51,13 @@ class Core:
 
         return user()
 
+    @cached_property
+    def git_commit(self) -> str | None:
+        """The commit of the code that this process runs: of its script, or of its working folder (a notebook, a console)."""
+        from airflow_registry.modeling.environment import git_commit
+
+        return git_commit(_code_folder())
+
     def run_columns(self, run: RunKey | None) -> dict[str, Any]:
         """Which task instance of which deployment acts."""
         where = {name: getattr(run, name, None) for name in ("dag_id", "run_id", "task_id", "map_index")}
@@ -59,6 +67,13 @@ class Core:
         """Add to the audit chain; the last statement of a transaction."""
         entry = AuditEntry(actor=by, action=action, subject=subject, body=body, text=text)
         return trail.append(tx, entry, at=self.now(), deployment=self.settings.deployment)
+
+
+def _code_folder() -> str:
+    """The script's folder, unless it is an installed program: then the work is where it was started."""
+    script = getattr(sys.modules.get("__main__"), "__file__", None)
+    folder = os.path.dirname(os.path.abspath(script)) if script else os.getcwd()  # noqa: PTH100, PTH109, PTH120  a name, nothing is read
+    return os.getcwd() if folder.startswith(sys.prefix) else folder  # noqa: PTH109
 
 
 def new_uid() -> str:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_registry.domain.stage import Stage, check_transition
 from airflow_registry.errors import ChampionChangedError, ConflictError
+from airflow_registry.service import identity
 from airflow_registry.service.core import new_uid
 from airflow_registry.sql import rows
+from airflow_registry.sql.catalog import need_version
 from airflow_registry.sql.statements import judgements, models
 
 if TYPE_CHECKING:
     from airflow_registry.domain.promotion import Decision, Promotion
     from airflow_registry.service.core import Core
     from airflow_registry.service.promote import Order
-    from airflow_registry.sql.catalog import ChampionCell, VersionRow
+    from airflow_registry.sql.catalog import ChampionCell, ModelRow, VersionRow
     from airflow_registry.sql.store import Transaction
 
 
@@ -65,18 +67,22 @@ def to_production(
     return promotion
 
 
-def within(core: Core, tx: Transaction, row: VersionRow, target: Stage, order: Order) -> Promotion:
+def made_by(core: Core, tx: Transaction, model: ModelRow, target: Stage, order: Order) -> Promotion | None:
+    """The newest change to a stage that this very task instance has made, or None."""
+    key = _identity(core, model, order)
+    row = None if key is None else tx.first(judgements.promotion_by_identity(key, target))
+    return None if row is None else replace(rows.promotion(row), created=False)
+
+
+def within(core: Core, tx: Transaction, row: VersionRow, cell: ChampionCell, target: Stage, order: Order) -> Promotion:
     """Any other stage change; archiving the champion leaves the model without one.
 
     Raises:
         IllegalTransitionError: If the table of transitions does not allow it.
     """
-    from airflow_registry.sql.catalog import champion_cell
-
     check_transition(row.value.ref, row.value.stage, target)
     revision = None
     if row.value.stage is Stage.PRODUCTION:
-        cell = champion_cell(tx, row.model)
         _swap(core, tx, row, cell, version_id=None)
         revision = cell.revision + 1
     _set_stage(tx, row.id, row.value.stage, target, row.value.ref)
@@ -97,12 +103,10 @@ def _swap(core: Core, tx: Transaction, row: VersionRow, cell: ChampionCell, *, v
 
 def _retire(core: Core, tx: Transaction, row: VersionRow, cell: ChampionCell, order: Order) -> None:
     """The replaced champion is archived; its line in the history points to whom it made room for."""
-    from airflow_registry.sql.catalog import need_version
-
     replaced = need_version(tx, row.model, cell.number)
     _set_stage(tx, replaced.id, Stage.PRODUCTION, Stage.ARCHIVED, replaced.value.ref)
     change = _Change(row=replaced, target=Stage.ARCHIVED)
-    tx.run(judgements.add_promotion(_values(core, change, order) | {"reason": f"replaced by {row.value.ref}"}))
+    tx.run(judgements.add_promotion(_values(core, change, order) | {"reason": f"replaced by {row.value.ref}", "identity_key": None}))
 
 
 def _set_stage(tx: Transaction, version_id: int, seen: Stage, target: Stage, ref: str) -> None:
@@ -127,10 +131,15 @@ def _values(core: Core, change: _Change, order: Order) -> dict[str, Any]:
         "revision": change.revision,
         "replaced_version_id": change.replaced_id,
         "decision_id": change.decision_id,
+        "identity_key": _identity(core, change.row.model, order),
         "reason": order.reason,
         "promoted_by": order.by or core.user,
         "promoted_at": core.now(),
     }
+
+
+def _identity(core: Core, model: ModelRow, order: Order) -> str | None:
+    return None if order.run is None else identity.of_run(order.run, core.settings.deployment, model.name)
 
 
 def _publish(core: Core, tx: Transaction, action: str, model_id: int, promotion: Promotion, body: dict[str, Any], order: Order) -> None:

@@ -14,6 +14,7 @@ from airflow_registry.service import promote, read, register
 from airflow_registry.service.adopt import adopt
 from airflow_registry.service.promote import Order
 from airflow_registry.sql import catalog, view
+from airflow_registry.sql.schema import lock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,12 +34,16 @@ class OriginalInterface:
     def _prepare_view(self, table_name: str) -> None:
         """The view of that name; a table that the original code made there is imported once and kept under another name."""
         self.table_name = view.checked_name(table_name)
-        if view.exists(self.core.store, self.table_name):
-            return
+        with self.core.store.read() as tx:
+            if view.look(tx.connection, self.table_name) is view.Found.VIEW:
+                return
         with self.core.store.write() as tx:
-            if view.is_original_table(tx, self.table_name):
+            lock(tx.connection)  # another process may be doing the same
+            found = view.look(tx.connection, self.table_name)
+            if found is view.Found.ORIGINAL:
                 adopt(self.core, tx, self.table_name)
-            view.create(tx, self.table_name)
+            if found is not view.Found.VIEW:
+                view.create(tx.connection, self.table_name)
 
     def publish_model(self, model: object, name: str, metrics: Mapping[str, object], **facts: object) -> ModelVersion:
         """Register the first version of a new model.
@@ -52,7 +57,7 @@ class OriginalInterface:
         Raises:
             VersionConflictError: If the name is known; `increment_version` adds to it.
         """
-        request = register.checked(name, {"artifact": model, "metrics": metrics, **_with_signature(model, facts), "must_be_new": True})
+        request = register.checked(name, {"artifact": model, "metrics": metrics, **_with_signature(model, facts)}, must_be_new=True)
         return read.bound(self.core, register.register(self.core, request))
 
     def increment_version(self, model: object, name: str, metrics: Mapping[str, object], **facts: object) -> ModelVersion:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from airflow_registry.domain.model import Artifact
 from airflow_registry.domain.names import ModelName, refuse_unrendered
-from airflow_registry.errors import InvalidInputError
+from airflow_registry.errors import InvalidInputError, one_of
 
 if TYPE_CHECKING:
     from airflow_registry.service.core import Core
@@ -56,6 +56,7 @@ def _place_path(core: Core, model: ModelName, source: str, *, format_: str | Non
     if not copy:
         return _leave_in_place(core, source, format_=format_)
     path = local_path(source)
+    _check_format(format_)
     stored = core.artifacts.put(path, model=model)
     return Artifact(
         remote_path=stored.remote_path,
@@ -66,13 +67,22 @@ def _place_path(core: Core, model: ModelName, source: str, *, format_: str | Non
     )
 
 
+def _check_format(format_: str | None) -> None:
+    from airflow_registry.modeling.formats import SERIALIZED_FORMATS
+
+    known = (*SERIALIZED_FORMATS, "file", "folder")
+    if format_ is not None and format_ not in known:
+        raise InvalidInputError(f"{format_!r} is not a format. Expected {one_of(known)}; leave format= out to go by the file's name.")
+
+
 def _leave_in_place(core: Core, source: str, *, format_: str | None) -> Artifact:
+    from airflow_registry.artifacts.dispatch import remote_path_of
     from airflow_registry.modeling.formats import format_of
 
-    remote_path = source if "://" in source else str(Path(source).absolute())
+    _check_format(format_)
     known = core.artifacts.digest_of(source)
     digest, size = known or (None, None)
-    return Artifact(remote_path=remote_path, digest=digest, size_bytes=size, format=format_ or format_of(source))
+    return Artifact(remote_path=remote_path_of(source), digest=digest, size_bytes=size, format=format_ or format_of(source))
 
 
 def _upload_itself(core: Core, model: ModelName, artifact: object) -> Artifact:

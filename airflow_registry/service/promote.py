@@ -11,6 +11,7 @@ import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from airflow_registry.domain.names import parse_version
 from airflow_registry.domain.promotion import Decision, production_changed
 from airflow_registry.domain.stage import Stage
 from airflow_registry.errors import (
@@ -70,10 +71,12 @@ def promote(core: Core, model: str, version: object, order: Order) -> Promotion:
             f"found {'both' if order.reason else 'neither'}."
         )
     with core.store.write() as tx:
-        row = catalog.need_version(tx, catalog.need_model(tx, model), version)
-        promotion = _by_decision(core, tx, row, order) if order.decision is not None else _by_person(core, tx, row, order)
-    announce(core, promotion)
-    return promotion
+        row, cell = _locked(tx, model, version)
+        made = _made_before(core, tx, row, Stage.PRODUCTION, order)
+        if made is None:
+            made = _by_decision(core, tx, row, cell, order) if order.decision is not None else _by_person(core, tx, row, cell, order)
+    announce(core, made)
+    return made
 
 
 def change_stage(core: Core, model: str, version: object, stage: Stage | str, order: Order) -> Promotion:
@@ -84,13 +87,14 @@ def change_stage(core: Core, model: str, version: object, stage: Stage | str, or
     """
     target = Stage.parse(stage)
     with core.store.write() as tx:
-        row = catalog.need_version(tx, catalog.need_model(tx, model), version)
-        if target is Stage.PRODUCTION:
-            promotion = _by_person(core, tx, row, replace(order, reason=order.reason or "moved to PRODUCTION by hand"))
-        else:
-            promotion = move.within(core, tx, row, target, order)
-    announce(core, promotion)
-    return promotion
+        row, cell = _locked(tx, model, version)
+        made = _made_before(core, tx, row, target, order)
+        if made is None and target is Stage.PRODUCTION:
+            made = _by_person(core, tx, row, cell, replace(order, reason=order.reason or "moved to PRODUCTION by hand"))
+        elif made is None:
+            made = move.within(core, tx, row, cell, target, order)
+    announce(core, made)
+    return made
 
 
 def rollback(core: Core, model: str, order: Order) -> Promotion:
@@ -103,11 +107,12 @@ def rollback(core: Core, model: str, order: Order) -> Promotion:
         raise InvalidInputError("A rollback needs a reason: somebody will ask for it later.")
     with core.store.write() as tx:
         found = catalog.need_model(tx, model)
-        cell = catalog.champion_cell(tx, found)
-        row = _previous_holder(tx, found, cell)
-        promotion = move.to_production(core, tx, row, cell, order, action="rollback")
-    announce(core, promotion)
-    return promotion
+        cell = catalog.champion_cell(tx, found, lock=True)
+        made = move.made_by(core, tx, found, Stage.PRODUCTION, order)  # a retry must not roll back the rollback
+        if made is None:
+            made = move.to_production(core, tx, _previous_holder(tx, found, cell), cell, order, action="rollback")
+    announce(core, made)
+    return made
 
 
 def announce(core: Core, promotion: Promotion) -> None:
@@ -136,27 +141,40 @@ def _write_pointer(core: Core, promotion: Promotion) -> None:
     core.artifacts.write_pointer(found.model, payload, int(promotion.revision or 0))
 
 
-def _by_decision(core: Core, tx: Transaction, row: catalog.VersionRow, order: Order) -> Promotion:
+def _locked(tx: Transaction, model: str, version: object) -> tuple[catalog.VersionRow, catalog.ChampionCell]:
+    """The version and the champion's cell, moved by nobody else from here on."""
+    found = catalog.need_model(tx, model)
+    cell = catalog.champion_cell(tx, found, lock=True)
+    return catalog.need_version(tx, found, version), cell
+
+
+def _made_before(core: Core, tx: Transaction, row: catalog.VersionRow, target: Stage, order: Order) -> Promotion | None:
+    """What an earlier try of the same task instance has committed: a retry finds it, whatever happened since."""
+    made = move.made_by(core, tx, row.model, target, order)
+    return made if made is not None and made.number == row.value.number else None
+
+
+def _by_decision(core: Core, tx: Transaction, row: catalog.VersionRow, cell: catalog.ChampionCell, order: Order) -> Promotion:
     decision, decision_id = _stored(tx, order.decision)
-    _check_decision(core, row, decision)
+    _check_subject(row, decision)
     made = tx.first(statements.promotion_by_decision(decision_id))
-    if made is not None:  # a retry of the task whose earlier try committed
+    if made is not None:  # a retry whose earlier try committed; the decision may have expired since
         return replace(rows.promotion(made), created=False)
-    cell = catalog.champion_cell(tx, row.model)
+    _check_approval(core, row, decision)
     if cell.revision != decision.revision:
         raise _moved(row, expected=_described(decision.champion, decision.revision), cell=cell)
     return move.to_production(core, tx, row, cell, order, action="promote", decision=decision, decision_id=decision_id)
 
 
-def _by_person(core: Core, tx: Transaction, row: catalog.VersionRow, order: Order) -> Promotion:
+def _by_person(core: Core, tx: Transaction, row: catalog.VersionRow, cell: catalog.ChampionCell, order: Order) -> Promotion:
     if row.model.locked_policy is not None:
         raise NotApprovedError(
             f"{row.value.ref} cannot be promoted by hand: the policy of {row.model.name} is locked, so only a decision by it promotes. "
             "Use decide() and promote(decision=…)."
         )
-    cell = catalog.champion_cell(tx, row.model)
-    if order.expected_champion is not None and order.expected_champion != cell.number:
-        raise _moved(row, expected=_described(order.expected_champion, None), cell=cell)
+    expected = None if order.expected_champion is None else parse_version(order.expected_champion)
+    if expected is not None and expected != cell.number:
+        raise _moved(row, expected=_described(expected, None), cell=cell)
     return move.to_production(core, tx, row, cell, order, action="override")
 
 
@@ -168,12 +186,16 @@ def _stored(tx: Transaction, decision: Decision | str | None) -> tuple[Decision,
     return rows.decision(row), row["id"]
 
 
-def _check_decision(core: Core, row: catalog.VersionRow, decision: Decision) -> None:
+def _check_subject(row: catalog.VersionRow, decision: Decision) -> None:
     ref = row.value.ref
     if (decision.model.key, decision.number) != (row.model.name.key, row.value.number):
         raise NotApprovedError(
             f"The decision {decision.uid} is about {decision.model}:{decision.number}, not about {ref}. Decide about {ref}."
         )
+
+
+def _check_approval(core: Core, row: catalog.VersionRow, decision: Decision) -> None:
+    ref = row.value.ref
     if not decision.approved:
         reasons = "; ".join(reason.text for reason in decision.reasons if reason.passed is False)
         raise NotApprovedError(

@@ -6,12 +6,13 @@ import logging
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_registry.domain.metrics import metrics_from
-from airflow_registry.domain.model import Dataset, Lineage, ModelVersion, RuntimeMetrics, Signature
+from airflow_registry.domain.model import Artifact, Dataset, Lineage, ModelVersion, RuntimeMetrics, Signature
 from airflow_registry.domain.names import ModelName, RunKey
 from airflow_registry.domain.stage import Stage
 from airflow_registry.errors import InvalidInputError, VersionConflictError
+from airflow_registry.service import identity
 from airflow_registry.service.core import Core, new_uid
+from airflow_registry.service.facts import checked_facts
 from airflow_registry.service.place import place
 from airflow_registry.service.record import add_evaluation
 from airflow_registry.sql import catalog, rows
@@ -53,26 +54,22 @@ class Registration:
         if self.run is not None and self.idempotency_key is not None:
             raise InvalidInputError("A registration has one identity: give run= (inside Airflow) or idempotency_key=, not both.")
         if self.run is not None:
-            return self.run.identity(deployment, self.model)
-        return None if self.idempotency_key is None else f"{deployment}\x00{self.model.key}\x00{self.idempotency_key}"
+            return identity.of_run(self.run, deployment, self.model)
+        return None if self.idempotency_key is None else identity.of_key(self.idempotency_key, deployment, self.model)
 
     def task_identity(self, deployment: str) -> str | None:
         """The same task instance, whichever clear of it."""
-        return None if self.run is None else replace(self.run, clear_number=0).identity(deployment, self.model)
+        return None if self.run is None else identity.of_task(self.run, deployment, self.model)
 
 
-def checked(model: str, arguments: Mapping[str, Any]) -> Registration:
+def checked(model: str, arguments: Mapping[str, Any], *, must_be_new: bool = False) -> Registration:
     """The arguments of `register` as a checked value, before anything is stored.
 
     Raises:
-        InvalidInputError: If a name, metric, data set, parameter or tag cannot be used.
+        InvalidInputError: If a name, metric, data set, parameter or tag cannot be used; all faults but the name's at once.
     """
-    given = {name: value for name, value in arguments.items() if value is not None}
-    known = {entry.name for entry in fields(Registration)}
-    given["metrics"] = metrics_from(given.get("metrics", {}))
-    for name in ("parameters", "tags"):
-        given[name] = _json_mapping(name, given.get(name, {}))
-    return Registration(model=ModelName(model), **{name: value for name, value in given.items() if name in known})
+    known = {entry.name for entry in fields(Registration)} - {"model", "must_be_new"}
+    return Registration(model=ModelName(model), must_be_new=must_be_new, **checked_facts(arguments, known))
 
 
 def register(core: Core, request: Registration) -> ModelVersion:
@@ -81,27 +78,28 @@ def register(core: Core, request: Registration) -> ModelVersion:
     Raises:
         VersionConflictError: If the model must be new and is not.
     """
-    identity = request.identity(core.settings.deployment)
-    if identity is not None and (found := find(core, identity)) is not None:
-        return replace(found, created=request.run is not None)
+    key = request.identity(core.settings.deployment)
+    if key is not None and (found := find(core, key)) is not None:
+        return _same(found, request)
     if request.must_be_new:
         _refuse_known(core, request.model)
     artifact = place(core, request.model, request.artifact, format_=request.format, copy=request.copy)
-    draft = _draft(core, request, artifact)
-    version = _commit(core, request, draft, identity)
-    if version is None:  # the same identity committed while we uploaded; its bytes are the ones that count
-        return replace(find(core, str(identity)) or draft, created=request.run is not None)
-    return version
+    return _commit(core, request, _draft(core, request, artifact), key)
 
 
-def find(core: Core, identity: str) -> ModelVersion | None:
+def find(core: Core, key: str) -> ModelVersion | None:
     """The version that an identity has registered, or None."""
     with core.store.read() as tx:
-        row = tx.first(statements.version_by_identity(identity))
+        row = tx.first(statements.version_by_identity(key))
     return None if row is None else rows.model_version(row)
 
 
-def _draft(core: Core, request: Registration, artifact: Any) -> ModelVersion:  # noqa: ANN401  an Artifact
+def _same(version: ModelVersion, request: Registration) -> ModelVersion:
+    """A retry of a task made this version itself: a condition downstream must not turn out differently."""
+    return replace(version, created=request.run is not None)
+
+
+def _draft(core: Core, request: Registration, artifact: Artifact) -> ModelVersion:
     return ModelVersion(
         uid=new_uid(),
         model=request.model,
@@ -135,25 +133,21 @@ def _lineage(core: Core, request: Registration) -> Lineage:
         map_index=getattr(run, "map_index", None) if given.map_index is None else given.map_index,
         published_by=given.published_by or core.user,
         trained_by=given.trained_by or given.published_by or core.user,
-        git_commit=given.git_commit or environment.git_commit(None),
+        git_commit=given.git_commit or (None if run else core.git_commit),  # in a task, only Airflow knows where the DAG's code is
         container_image=given.container_image or core.settings.container_image,
         packages=given.packages or environment.packages(),
     )
 
 
-def _commit(core: Core, request: Registration, draft: ModelVersion, identity: str | None) -> ModelVersion | None:
-    """One transaction; None if the identity was taken meanwhile (then nothing was changed, the number included)."""
-    try:
-        with core.store.write() as tx:
-            model = catalog.make_model(tx, request.model, draft.registered_at)
-            same = _same_bytes_after_clear(core, tx, request, draft)
-            return same or _add(core, tx, request, draft, model, identity)
-    except _TakenError:
-        return None
-
-
-class _TakenError(Exception):
-    """Rolls the transaction back."""
+def _commit(core: Core, request: Registration, draft: ModelVersion, key: str | None) -> ModelVersion:
+    """One transaction; nothing is changed, the counter included, if the version is there already."""
+    with core.store.write() as tx:
+        model = catalog.make_model(tx, request.model, draft.registered_at)  # locked: what is looked up now stays so
+        row = None if key is None else tx.first(statements.version_by_identity(key))
+        if row is not None:  # the same work committed while we uploaded; its bytes are the ones that count
+            return _same(rows.model_version(row), request)
+        earlier = _same_bytes_after_clear(core, tx, request, draft)
+        return earlier or _add(core, tx, request, draft, model, key)
 
 
 def _same_bytes_after_clear(core: Core, tx: Transaction, request: Registration, draft: ModelVersion) -> ModelVersion | None:
@@ -161,14 +155,13 @@ def _same_bytes_after_clear(core: Core, tx: Transaction, request: Registration, 
     if task is None or draft.digest is None:
         return None
     row = tx.first(statements.version_of_task(task, draft.digest))
-    if row is not None:
-        _log.info("This task instance has registered the same bytes before; it keeps version %s.", row["number"])
-    return None if row is None else rows.model_version(row)
+    if row is None:
+        return None
+    _log.info("This task instance has registered the same bytes before; it keeps version %s.", row["number"])
+    return replace(rows.model_version(row), created=False)
 
 
-def _add(
-    core: Core, tx: Transaction, request: Registration, draft: ModelVersion, model: catalog.ModelRow, identity: str | None
-) -> ModelVersion:
+def _add(core: Core, tx: Transaction, request: Registration, draft: ModelVersion, model: catalog.ModelRow, key: str | None) -> ModelVersion:
     number = tx.scalar(statements.take_number(model.id))
     if request.must_be_new and number > 1:
         raise _known(model.name)
@@ -177,13 +170,11 @@ def _add(
         **rows.version_values(version),
         "model_id": model.id,
         "number": number,
-        "identity_key": identity,
+        "identity_key": key,
         "run_identity": request.task_identity(core.settings.deployment),
         "is_imported": False,
     }
     version_id = tx.scalar(statements.add_version(values))
-    if version_id is None:
-        raise _TakenError
     tx.run(statements.add_stage(version_id, model.id, Stage.DEVELOPMENT))
     _add_metrics(core, tx, request, model.id, version_id)
     body = {
@@ -213,21 +204,3 @@ def _known(model: ModelName) -> VersionConflictError:
         f"Model {model!r} is published already, so publish_model would make a second first version. "
         f"Use increment_version(name={str(model)!r}, …) for the next one."
     )
-
-
-def _json_mapping(what: str, value: object) -> dict[str, Any]:
-    from airflow_registry.sql.types import canonical_json
-
-    if not hasattr(value, "items"):
-        raise InvalidInputError(f"{what} must be a mapping; found {type(value).__name__}.")
-    plain = {str(key): _plain(entry) for key, entry in value.items()}
-    try:
-        canonical_json(plain)
-    except (TypeError, ValueError) as error:
-        raise InvalidInputError(f"{what} must be JSON (text, numbers, lists, mappings): {error}.") from error
-    return plain
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401  numpy scalars become Python's
-    item = getattr(value, "item", None)
-    return item() if callable(item) and getattr(value, "ndim", None) == 0 else value

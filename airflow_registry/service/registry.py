@@ -10,11 +10,12 @@ from airflow_registry.domain.names import ModelName
 from airflow_registry.policy_file import load_policy
 from airflow_registry.service import decide as deciding
 from airflow_registry.service import evaluate as evaluating
+from airflow_registry.service import identity, read, record, register, resolve, score
 from airflow_registry.service import promote as promoting
-from airflow_registry.service import read, record, register, resolve, score
 from airflow_registry.service.core import Core, utc_now
 from airflow_registry.service.original import OriginalInterface
 from airflow_registry.service.promote import Order
+from airflow_registry.sql import view
 from airflow_registry.sql.store import Store
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Engine
+    from sqlalchemy import URL, Engine
 
     from airflow_registry.config import Settings
     from airflow_registry.domain.evaluation import Evaluation
@@ -56,15 +57,15 @@ class ModelRegistry(OriginalInterface):
 
     def __init__(
         self,
-        conn: sqlite3.Connection | Engine | str | None = None,
-        table_name: str = "model_registry",
+        conn: sqlite3.Connection | Engine | URL | str | None = None,
+        table_name: str = view.DEFAULT_NAME,
         *,
         artifacts: str | None = None,
         deployment: str | None = None,
         create: bool = False,
         notifiers: Sequence[Notifier] = (),
     ) -> None:
-        url = conn if isinstance(conn, str) else None
+        url = conn if isinstance(conn, str) or conn is None else f"({type(conn).__name__} of the caller)"
         settings = config.resolve(database_url=url, artifacts=artifacts, deployment=deployment)
         self._open(settings, conn, table_name=table_name, create=create, notifiers=notifiers)
 
@@ -72,13 +73,13 @@ class ModelRegistry(OriginalInterface):
     def from_settings(cls, settings: Settings, *, create: bool = False, notifiers: Sequence[Notifier] = ()) -> ModelRegistry:
         """The registry that settings describe."""
         registry = cls.__new__(cls)
-        registry._open(settings, None, table_name="model_registry", create=create, notifiers=notifiers)  # noqa: SLF001  its own
+        registry._open(settings, None, table_name=view.DEFAULT_NAME, create=create, notifiers=notifiers)  # noqa: SLF001  its own
         return registry
 
     def _open(
         self,
         settings: Settings,
-        conn: sqlite3.Connection | Engine | str | None,
+        conn: sqlite3.Connection | Engine | URL | str | None,
         *,
         table_name: str,
         create: bool,
@@ -154,7 +155,7 @@ class ModelRegistry(OriginalInterface):
 
     def find_registration(self, model: str, run: RunKey) -> ModelVersion | None:
         """The version that this very task instance registered in an earlier try, or None."""
-        found = register.find(self.core, run.identity(self.deployment, ModelName(model)))
+        found = register.find(self.core, identity.of_run(run, self.deployment, ModelName(model)))
         return None if found is None else read.bound(self.core, found)
 
     def models(self) -> tuple[RegisteredModel, ...]:

@@ -34,18 +34,23 @@ def pin(core: Core, model: str, run: RunKey, *, stage: str, repin: bool, acknowl
     Raises:
         NoChampionError: If nothing is in PRODUCTION and the run is not pinned yet; then no pin is made.
     """
-    wanted, consumers = Stage.parse(stage), tuple(acknowledges)
+    wanted = Stage.parse(stage)
+    # The bell rings for PRODUCTION only. Sorted: two runs that answer the same bells lock them in the same order.
+    consumers = tuple(sorted(set(acknowledges))) if wanted is Stage.PRODUCTION else ()
     if not repin and (found := _existing(core, model, run, wanted, consumers)) is not None:
         return found
     with core.store.write() as tx:
         row = catalog.need_model(tx, model)
         key = (core.settings.deployment, run.dag_id, run.run_id, row.id, str(wanted))
         target, revision = _target(tx, row, wanted)
-        _point(core, tx, key, target, revision, run=run, repin=repin)
+        is_moved = _point(core, tx, key, target, revision, repin=repin)
         pinned = tx.one(ledger.pin_of(*key))
         for consumer in consumers:
             tx.run(ledger.acknowledge(core.settings.deployment, consumer, row.id, pinned["revision"]))
-        return bound(core, rows.model_version(tx.one(models.version_by_id(pinned["version_id"]))))
+        version = bound(core, rows.model_version(tx.one(models.version_by_id(pinned["version_id"]))))
+        if is_moved:
+            core.record(tx, "repin", version.ref, {"dag_id": run.dag_id, "run_id": run.run_id, "revision": revision}, by=core.user)
+        return version
 
 
 def _existing(core: Core, model: str, run: RunKey, stage: Stage, consumers: tuple[str, ...]) -> ModelVersion | None:
@@ -67,7 +72,7 @@ def _existing(core: Core, model: str, run: RunKey, stage: Stage, consumers: tupl
 
 
 def _is_unanswered(core: Core, tx: Transaction, consumer: str, model: ModelName, revision: int) -> bool:
-    waiting = tx.first(ledger.unanswered(core.settings.deployment, consumer, model.key))
+    waiting = _unanswered(core, tx, consumer, model)
     return waiting is not None and waiting["revision"] <= revision
 
 
@@ -84,14 +89,13 @@ def _target(tx: Transaction, model: catalog.ModelRow, stage: Stage) -> tuple[cat
 
 
 def _point(
-    core: Core, tx: Transaction, key: tuple[str, str, str, int, str], target: catalog.VersionRow, revision: int, *, run: RunKey, repin: bool
-) -> None:
+    core: Core, tx: Transaction, key: tuple[str, str, str, int, str], target: catalog.VersionRow, revision: int, *, repin: bool
+) -> bool:
+    """Pin, or with `repin` move the pin there is; whether one was moved."""
     now = core.now()
     columns = dict(zip(("deployment", "dag_id", "run_id", "model_id", "stage"), key, strict=True))
     fresh = tx.run(ledger.add_pin({**columns, "version_id": target.id, "revision": revision, "pinned_at": now, "last_used_at": now}))
-    if repin and not fresh:
-        tx.run(ledger.move_pin(key, target.id, revision, now))
-        core.record(tx, "repin", target.value.ref, {"dag_id": run.dag_id, "run_id": run.run_id, "revision": revision}, by=core.user)
+    return not fresh and repin and tx.run(ledger.move_pin(key, target.id, revision, now)) > 0
 
 
 def revisions(core: Core) -> dict[str, int]:
@@ -102,20 +106,23 @@ def revisions(core: Core) -> dict[str, int]:
 
 def bells_due(core: Core, subscriptions: Sequence[Subscription]) -> tuple[Bell, ...]:
     """Which consumers must be rung now; each bell is given out once, also when several triggerers ask."""
-    return tuple(bell for subscription in subscriptions if (bell := _bell(core, subscription)) is not None)
-
-
-def _bell(core: Core, subscription: Subscription) -> Bell | None:
-    deployment, key = core.settings.deployment, ModelName(subscription.model).key
     with core.store.read() as tx:
-        waiting = tx.first(ledger.unanswered(deployment, subscription.consumer, key))
-    ring = None if waiting is None else _next_ring(core, waiting)
-    if waiting is None or ring is None:
-        return None
+        waiting = [(one, _unanswered(core, tx, one.consumer, ModelName(one.model))) for one in subscriptions]
+    due = [(one, row, ring) for one, row in waiting if row is not None and (ring := _next_ring(core, row)) is not None]
+    return tuple(bell for one, row, ring in due if (bell := _rung(core, one, row, ring)) is not None)
+
+
+def _rung(core: Core, subscription: Subscription, waiting: RowMapping, ring: int) -> Bell | None:
+    """The bell, unless another triggerer rang it at the same moment."""
+    cell = (core.settings.deployment, subscription.consumer, waiting["model_id"])
     with core.store.write() as tx:
-        tx.run(ledger.add_delivery(deployment, subscription.consumer, waiting["model_id"]))
-        rung = tx.run(ledger.ring(deployment, subscription.consumer, waiting["model_id"], waiting["revision"], ring, core.now()))
+        tx.run(ledger.add_delivery(*cell))
+        rung = tx.run(ledger.ring(*cell, waiting["revision"], ring, core.now()))
     return Bell(subscription=subscription, revision=waiting["revision"], number=waiting["number"], ring=ring) if rung else None
+
+
+def _unanswered(core: Core, tx: Transaction, consumer: str, model: ModelName) -> RowMapping | None:
+    return tx.first(ledger.unanswered(core.settings.deployment, consumer, model.key))
 
 
 def _next_ring(core: Core, waiting: RowMapping) -> int | None:

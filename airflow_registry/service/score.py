@@ -16,9 +16,13 @@ from airflow_registry.sql.statements import ledger as statements
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sqlalchemy.engine import RowMapping
+
     from airflow_registry.domain.names import RunKey
     from airflow_registry.sql.catalog import VersionRow
     from airflow_registry.sql.store import Transaction
+
+LONGEST_OUTPUT_BYTES = 2000  # PostgreSQL's indexes take no longer keys
 
 
 def open_output(
@@ -40,9 +44,9 @@ def open_output(
     place = output_key(output)
     with core.store.write() as tx:
         row = catalog.need_version(tx, catalog.need_model(tx, model), version)
-        live = _live(tx, place)
-        if live is not None and not force and _is_same_work(live, row, run, input_digest):
-            return _intent(live, row, input_digest, already_live=True)
+        live = tx.first(statements.live_entries([place]))
+        if live is not None and not force and _is_same_work(core, live, row, run, input_digest):
+            return _intent(rows.ledger_entry(live), row, input_digest, already_live=True)
         generation = tx.scalar(statements.open_generation(place))
         values = {
             **core.run_columns(run),
@@ -133,17 +137,14 @@ def output_key(output: str) -> str:
     return text.rstrip("/") if "://" in text else os.path.abspath(text)  # noqa: PTH100  no symbolic link is followed
 
 
-def _live(tx: Transaction, place: str) -> LedgerEntry | None:
-    found = tx.all(statements.live_entries([place]))
-    return rows.ledger_entry(found[0]) if found else None
-
-
-def _is_same_work(live: LedgerEntry, row: VersionRow, run: RunKey | None, input_digest: str | None) -> bool:
-    if (live.model.key, live.number) != (row.model.name.key, row.value.number):
+def _is_same_work(core: Core, live: RowMapping, row: VersionRow, run: RunKey | None, input_digest: str | None) -> bool:
+    """Whether there is nothing to do. A writer that opened the partition later and never finished may have spoiled it."""
+    if live["version_id"] != row.id or live["generation"] != live["newest_generation"]:
         return False
     if input_digest is not None:
-        return live.input_digest == input_digest
-    return run is not None and (live.dag_id, live.run_id) == (run.dag_id, run.run_id)
+        return bool(live["input_digest"] == input_digest)
+    mine = None if run is None else (core.settings.deployment, run.dag_id, run.run_id)
+    return mine == (live["deployment"], live["dag_id"], live["run_id"])
 
 
 def _intent(entry: LedgerEntry, row: VersionRow, input_digest: str | None, *, already_live: bool = False) -> Intent:

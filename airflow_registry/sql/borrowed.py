@@ -6,6 +6,7 @@ transaction that the owner has open is never touched (it is refused before anyth
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine
@@ -15,6 +16,7 @@ from airflow_registry.errors import InvalidInputError
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterator
 
     from sqlalchemy import Engine
 
@@ -36,6 +38,22 @@ class _Borrowed:
         cursor = self.owned.cursor(*args)
         cursor.row_factory = None
         return cursor  # type: ignore[no-any-return]
+
+    def commit(self) -> None:
+        """Like the driver's, which does nothing on a connection with `autocommit=True`; a commit that fails leaves nothing open."""
+        try:
+            self._end("COMMIT")
+        except BaseException:
+            self.rollback()
+            raise
+
+    def rollback(self) -> None:
+        """Undo what is open."""
+        self._end("ROLLBACK")
+
+    def _end(self, statement: str) -> None:
+        if self.owned.in_transaction:
+            self.owned.execute(statement)
 
     def create_function(self, *_args: object, **_kwargs: object) -> None:
         """SQLAlchemy would add `regexp`; we do not need it."""
@@ -60,6 +78,22 @@ def check_idle(connection: sqlite3.Connection) -> None:
             "The sqlite3 connection has an open transaction, and every verb of the registry commits its own. "
             "Call conn.commit() (or conn.rollback()) first."
         )
+
+
+@contextmanager
+def lent(connection: sqlite3.Connection) -> Iterator[None]:
+    """The connection while one verb uses it: idle before, and afterwards as the owner set it.
+
+    Raises:
+        InvalidInputError: If a transaction is open on it.
+    """
+    check_idle(connection)
+    text_factory = connection.text_factory  # the only setting that a cursor cannot have for itself
+    connection.text_factory = str
+    try:
+        yield
+    finally:
+        connection.text_factory = text_factory
 
 
 def borrowed_engine(connection: sqlite3.Connection) -> Engine:

@@ -51,7 +51,7 @@ class ChampionCell:
 def find_model(tx: Transaction, name: object) -> ModelRow | None:
     """The model of that name in any case, or None."""
     row = tx.first(statements.model_by_key(ModelName(name).key))
-    return None if row is None else ModelRow(id=row["id"], name=ModelName(row["name"]), locked_policy=row["locked_policy"])
+    return None if row is None else _model_row(row)
 
 
 def need_model(tx: Transaction, name: object) -> ModelRow:
@@ -67,12 +67,12 @@ def need_model(tx: Transaction, name: object) -> ModelRow:
 
 
 def make_model(tx: Transaction, name: object, now: datetime) -> ModelRow:
-    """The model of that name, made if it is new; whoever makes it first gives it its spelling."""
+    """The model of that name, made if it is new, and locked; whoever makes it first gives it its spelling."""
     wanted = ModelName(name)
     model_id = tx.scalar(statements.add_model(wanted, wanted.key, now))
     if model_id is not None:
         tx.run(statements.add_champion_cell(model_id))
-    return need_model(tx, wanted)
+    return _model_row(tx.one(statements.locked_model(wanted.key)))
 
 
 def need_version(tx: Transaction, model: ModelRow, version: object) -> VersionRow:
@@ -94,9 +94,11 @@ def version_row(row: RowMapping, model: ModelRow) -> VersionRow:
     return VersionRow(id=row["id"], model=model, is_imported=bool(row["is_imported"]), value=rows.model_version(row))
 
 
-def champion_cell(tx: Transaction, model: ModelRow) -> ChampionCell:
-    """Who is champion now."""
-    row = tx.first(statements.champion_of(model.id))
-    if row is None:
-        return ChampionCell(version_id=None, number=None, revision=0, changed_at=None)
+def champion_cell(tx: Transaction, model: ModelRow, *, lock: bool = False) -> ChampionCell:
+    """Who is champion now; with `lock`, until the transaction ends."""
+    row = tx.one(statements.locked_champion_of(model.id) if lock else statements.champion_of(model.id))
     return ChampionCell(version_id=row["version_id"], number=row["number"], revision=row["revision"], changed_at=row["changed_at"])
+
+
+def _model_row(row: RowMapping) -> ModelRow:
+    return ModelRow(id=row["id"], name=ModelName(row["name"]), locked_policy=row["locked_policy"])

@@ -1,24 +1,27 @@
 """The registry database: transactions, and the few ways in which a statement is run.
 
 `Store.write()` is one transaction that commits at its end and rolls back on any exception; `Store.read()` is one consistent
-snapshot. A `Transaction` runs statements; turning rows into domain values is the business of `catalog`, `judgements` and `ledger`.
+snapshot. Writers lock in one order, so that they wait for each other and never in a circle: a model's row, its champion's cell,
+stages, pins and deliveries (sorted), partitions, and last the head of the audit chain. A `Transaction` runs statements; turning rows
+into domain values is the business of `catalog` and `rows`.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from airflow_registry.sql.borrowed import check_idle
-from airflow_registry.sql.engine import driver_errors, make_engine, shown
+from airflow_registry.sql.borrowed import lent
+from airflow_registry.sql.engine import make_engine, shown
+from airflow_registry.sql.failures import commit_errors, driver_errors
 from airflow_registry.sql.schema import ensure_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sqlalchemy import Executable
-    from sqlalchemy.engine import Connection, Engine, RowMapping
+    from sqlalchemy.engine import URL, Connection, Engine, RowMapping
 
 
 class Transaction:
@@ -27,9 +30,9 @@ class Transaction:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
-    def all(self, statement: Executable, values: Sequence[dict[str, Any]] | None = None) -> list[RowMapping]:
+    def all(self, statement: Executable) -> list[RowMapping]:
         """Every row."""
-        return list(self.connection.execute(statement, values or {}).mappings())
+        return list(self.connection.execute(statement).mappings())
 
     def first(self, statement: Executable) -> RowMapping | None:
         """The first row, or None."""
@@ -56,7 +59,7 @@ class Transaction:
 class Store:
     """The registry database at one address."""
 
-    def __init__(self, database: str | Engine | sqlite3.Connection, *, create: bool = False) -> None:
+    def __init__(self, database: str | URL | Engine | sqlite3.Connection, *, create: bool = False) -> None:
         """Connect and check the schema.
 
         Args:
@@ -69,8 +72,9 @@ class Store:
             StorageUnavailableError: If the database is out of reach.
         """
         self._owned = database if isinstance(database, sqlite3.Connection) else None
-        self._engine = make_engine(database)
-        with driver_errors(self._engine):
+        with driver_errors("a sqlite3 connection of the caller"):
+            self._engine = make_engine(database)
+        with driver_errors(self.address), self._lent():
             self.schema = ensure_schema(self._engine, create=create or self._owned is not None)
 
     @property
@@ -97,9 +101,18 @@ class Store:
 
     @contextmanager
     def _begin(self, *, writes: bool) -> Iterator[Transaction]:
-        if self._owned is not None:
-            check_idle(self._owned)
-        with driver_errors(self._engine), self._engine.connect() as connection:
-            connection = connection.execution_options(registry_writes=writes)  # noqa: PLW2901  SQLAlchemy returns the same connection
-            with connection.begin():
+        with driver_errors(self.address), self._lent(), self._engine.connect() as plain:
+            connection = plain.execution_options(**self._options(writes=writes))
+            with connection.begin() as transaction:
                 yield Transaction(connection)
+                with commit_errors(self.address):
+                    transaction.commit()
+
+    def _lent(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._owned is None else lent(self._owned)
+
+    def _options(self, *, writes: bool) -> dict[str, Any]:
+        """A reader on PostgreSQL sees one moment only if it asks for it; on SQLite every transaction does."""
+        if writes or self._engine.dialect.name == "sqlite":
+            return {"registry_writes": writes}
+        return {"registry_writes": False, "isolation_level": "REPEATABLE READ", "postgresql_readonly": True}

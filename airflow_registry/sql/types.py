@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,15 +11,50 @@ from sqlalchemy import BigInteger, DateTime, Integer, String, Text
 from sqlalchemy.types import TypeDecorator
 
 from airflow_registry.domain.clock import utc
+from airflow_registry.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
     from sqlalchemy.types import TypeEngine
 
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _FORMAT = "%Y-%m-%d %H:%M:%S.%f+00:00"
 
 # SQLite numbers rows by itself only in a column that is called INTEGER.
 Key = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class Words(TypeDecorator[str]):
+    """Free text. Both databases refuse the same: PostgreSQL has no NUL, and SQLite would keep it."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ANN401, ARG002
+        """Plain text, whatever subclass of `str` it is."""
+        return None if value is None else _storable(value)
+
+
+class Name(TypeDecorator[str]):
+    """Text of a limited length, in characters. SQLite would keep any length."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ANN401, ARG002
+        """Plain text, whatever subclass of `str` it is."""
+        most = self.impl_instance.length  # type: ignore[attr-defined]
+        if isinstance(value, str) and len(value) > most:
+            raise InvalidInputError(f"The text {value[:60]!r}… has {len(value)} characters; at most {most} can be kept here. Shorten it.")
+        return None if value is None else _storable(value)
+
+
+def _storable(value: object) -> str:
+    if not isinstance(value, str):
+        raise InvalidInputError(f"Expected text; found {value!r} ({type(value).__name__}).")
+    if _UNSTORABLE.search(value):
+        raise InvalidInputError(f"The text {value[:60]!r} holds a NUL or half a character, which no database keeps. Take it out.")
+    return str(value)
 
 
 class UtcDateTime(TypeDecorator[datetime]):

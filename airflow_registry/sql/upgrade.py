@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_registry.sql import schema
-from airflow_registry.sql.engine import driver_errors, is_missing_file, make_engine, shown
+from airflow_registry.sql import schema, view
+from airflow_registry.sql.engine import make_engine, shown
+from airflow_registry.sql.failures import driver_errors
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -25,12 +26,16 @@ def upgrade_database(url: str) -> tuple[str, str | None, str]:
         StorageUnavailableError: If it is out of reach.
     """
     engine = make_engine(url)
-    with driver_errors(engine):
-        before = None if is_missing_file(engine) else schema.current_revision(engine)
-        after = schema.ensure_schema(engine, create=True) if before is None else _upgraded(engine, before)
+    with driver_errors(shown(engine.url)):
+        before = schema.current_revision(engine)
+        after = schema.upgrade(engine) if before is None or before in schema.REVISIONS else schema.ensure_schema(engine, create=False)
+        _make_view(engine)
     return shown(engine.url), before, after
 
 
-def _upgraded(engine: Engine, before: str) -> str:
-    schema.ensure_schema(engine, create=False)
-    return before if before == schema.HEAD else schema.upgrade(engine)
+def _make_view(engine: Engine) -> None:
+    """So that a user who may only read can open the registry; a table of that name is left to `ModelRegistry`, which imports it."""
+    with engine.connect().execution_options(registry_writes=True) as connection, connection.begin():
+        schema.lock(connection)
+        if view.look(connection, view.DEFAULT_NAME) is view.Found.NOTHING:
+            view.create(connection, view.DEFAULT_NAME)

@@ -105,6 +105,12 @@ def promotion_by_decision(decision_id: int) -> Select[Any]:
     return _promotions().where(promotions.c.decision_id == decision_id)
 
 
+def promotion_by_identity(identity: str, to_stage: str) -> Select[Any]:
+    """The newest change to a stage that one task instance has made."""
+    mine = _promotions().where(promotions.c.identity_key == identity, promotions.c.to_stage == to_stage)
+    return mine.order_by(promotions.c.id.desc()).limit(1)
+
+
 def add_event(values: dict[str, Any]) -> Executable:
     """What happened, for whoever listens; written with the change itself."""
     return insert(events).values(**values)

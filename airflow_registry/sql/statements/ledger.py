@@ -120,7 +120,8 @@ def _entries() -> Select[Any]:
     )
     commit = [ledger_commits.c[name] for name in ("committed_at", "uri", "digest", "rows", "quarantined")]
     live = func.coalesce(partitions.c.live_entry_id == ledger.c.id, False).label("is_live")
-    return select(ledger, models.c.name.label("model_name"), versions.c.number, *commit, live).select_from(joined)
+    newest = partitions.c.generation.label("newest_generation")
+    return select(ledger, models.c.name.label("model_name"), versions.c.number, *commit, live, newest).select_from(joined)
 
 
 def entry_by_uid(uid: str) -> Select[Any]:

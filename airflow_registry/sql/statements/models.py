@@ -31,6 +31,11 @@ def model_by_key(key: str) -> Select[Any]:
     return select(models).where(models.c.key == key)
 
 
+def locked_model(key: str) -> Select[Any]:
+    """One model, whose next version nobody else takes before we commit; others may still refer to it."""
+    return model_by_key(key).with_for_update(key_share=True)
+
+
 def all_models() -> Select[Any]:
     """Every model with its champion and how many versions it has."""
     counted = select(versions.c.model_id, func.count().label("versions")).group_by(versions.c.model_id).subquery()
@@ -44,14 +49,14 @@ def all_models() -> Select[Any]:
 
 
 def take_number(model_id: int) -> Executable:
-    """The next version number; the row stays locked until the version is committed, so none is given twice or lost."""
+    """The next version number; the model is locked until the version is committed, so none is given twice or lost."""
     taken = update(models).where(models.c.id == model_id).values(next_number=models.c.next_number + 1)
     return taken.returning((models.c.next_number - 1).label("number"))
 
 
 def add_version(values: dict[str, Any]) -> Executable:
-    """A version; nothing if its identity has registered before."""
-    return insert(versions).values(**values).on_conflict_do_nothing(index_elements=["identity_key"]).returning(versions.c.id)
+    """A version."""
+    return insert(versions).values(**values).returning(versions.c.id)
 
 
 def add_stage(version_id: int, model_id: int, stage: str) -> Executable:
@@ -105,6 +110,11 @@ def champion_of(model_id: int) -> Select[Any]:
     """The champion's cell with the version's number."""
     joined = champions.outerjoin(versions, versions.c.id == champions.c.version_id)
     return select(champions, versions.c.number).select_from(joined).where(champions.c.model_id == model_id)
+
+
+def locked_champion_of(model_id: int) -> Select[Any]:
+    """The same, moved by nobody else before we commit."""
+    return champion_of(model_id).with_for_update(of=champions)
 
 
 def replace_champion(model_id: int, *, seen_revision: int, version_id: int | None, now: datetime) -> Update:

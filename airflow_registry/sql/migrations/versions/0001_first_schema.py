@@ -79,8 +79,8 @@ def _versions() -> None:
         sa.Column("model_id", Key, nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("registered_at", UtcDateTime(), nullable=False),
-        sa.Column("identity_key", sa.Text(), nullable=True),
-        sa.Column("run_identity", sa.Text(), nullable=True),
+        sa.Column("identity_key", sa.String(length=80), nullable=True),
+        sa.Column("run_identity", sa.String(length=80), nullable=True),
         sa.Column("is_imported", sa.Boolean(), nullable=False),
         sa.Column("remote_path", sa.Text(), nullable=False),
         sa.Column("digest", sa.String(length=80), nullable=True),
@@ -250,6 +250,7 @@ def _promotions() -> None:
         sa.Column("revision", sa.BigInteger(), nullable=True),
         sa.Column("replaced_version_id", Key, nullable=True),
         sa.Column("decision_id", Key, nullable=True),
+        sa.Column("identity_key", sa.String(length=80), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("promoted_by", sa.Text(), nullable=False),
         sa.Column("promoted_at", UtcDateTime(), nullable=False),
@@ -274,6 +275,7 @@ def _promotions() -> None:
         sa.UniqueConstraint("model_id", "revision", name=op.f("uq_airflow_registry_promotions_model_id_revision")),
         sa.UniqueConstraint("uid", name=op.f("uq_airflow_registry_promotions_uid")),
     )
+    op.create_index(op.f("ix_airflow_registry_promotions_identity_key"), "airflow_registry_promotions", ["identity_key"], unique=False)
 
 
 def _approvals() -> None:
