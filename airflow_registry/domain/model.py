@@ -24,16 +24,16 @@ _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
-    """A data set that was trained or evaluated on.
+    """A data set that was trained or evaluated on: `Dataset("holdout", uri="s3://…")`.
 
     Attributes:
-        name: What people call it.
+        name: What people call it; the only argument that may be given without its name.
         uri: Where it is.
         digest: `sha256:…` of its bytes; two evaluations are comparable when their digests are equal.
         rows: How many rows (count).
     """
 
-    name: str
+    name: str = field(kw_only=False)
     uri: str | None = None
     digest: Digest | None = None
     rows: int | None = None
