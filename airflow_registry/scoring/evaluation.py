@@ -60,8 +60,10 @@ class _Answers:
     @property
     def classes(self) -> tuple[Any, ...]:
         """The model's own classes, () if it names none."""
+        import numpy as np
+
         found = getattr(self.model, "classes_", None)
-        return () if found is None else tuple(_plain(found).tolist())
+        return () if found is None else tuple(np.asarray(found).tolist())
 
 
 def evaluate(
@@ -124,19 +126,13 @@ def _labels(source: Source, target: str) -> np.ndarray[Any, Any]:
             f"It has {', '.join(source.schema.names)}. Name one of these with target=…."
         )
     columns = [batch.column(0) for batch in source.batches([target])]
-    gaps = sum(_gaps(column) for column in columns)
+    gaps = sum(column.is_null(nan_is_null=True).true_count for column in columns)
     if gaps:
         raise InvalidInputError(
             f"The target column {target!r} of {source.path!r} has no value in {gaps} of {sum(map(len, columns))} rows. "
             "Expected a label in each: remove or fill these rows, because nobody here knows what they mean."
         )
     return np.concatenate([_values(column) for column in columns]) if columns else np.empty(0)
-
-
-def _gaps(column: pa.Array) -> int:
-    import pyarrow.compute as pc
-
-    return int(pc.sum(pc.is_null(column, nan_is_null=True)).as_py() or 0)
 
 
 def _values(column: pa.Array) -> np.ndarray[Any, Any]:
@@ -146,15 +142,8 @@ def _values(column: pa.Array) -> np.ndarray[Any, Any]:
         column = column.dictionary_decode()
     if pa.types.is_decimal(column.type):
         column = column.cast(pa.float64())
-    return _plain(column.to_numpy(zero_copy_only=False))
-
-
-def _plain(values: object) -> np.ndarray[Any, Any]:
-    """An array in which True is 1: labels, predictions and classes meet from different worlds."""
-    import numpy as np
-
-    array = np.asarray(values)
-    return array.astype(np.int64) if array.dtype.kind == "b" else array
+    found: np.ndarray[Any, Any] = column.to_numpy(zero_copy_only=False)
+    return found
 
 
 def _joined(parts: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any] | None:
@@ -167,7 +156,7 @@ def _predictions(answers: _Answers) -> np.ndarray[Any, Any]:
     import numpy as np
 
     found = _joined(answers.values)
-    return np.empty(0) if found is None else _plain(found)
+    return np.empty(0) if found is None else found
 
 
 def _kind(answers: Mapping[int, _Answers], labels: np.ndarray[Any, Any]) -> tuple[Kind, tuple[Any, ...]]:
@@ -192,13 +181,13 @@ def _are_classifiers(answers: Iterable[_Answers], labels: np.ndarray[Any, Any]) 
 
 def _estimator_type(model: object) -> object:
     tags = getattr(model, "__sklearn_tags__", None)
-    return tags().estimator_type if callable(tags) else getattr(model, "_estimator_type", None)
+    return getattr(tags() if callable(tags) else None, "estimator_type", None)
 
 
 def _refuse_mixture(answers: Mapping[int, _Answers], labels: np.ndarray[Any, Any], wanted: str) -> None:
     for number, each in answers.items():
         predictions = _predictions(each)
-        is_text = _is_text(predictions) or (wanted == "classes" and _is_text(_plain(each.classes or (0,))))
+        is_text = _is_text(predictions) or any(isinstance(name, str) for name in each.classes)
         if len(predictions) and is_text != _is_text(labels):
             raise InvalidInputError(
                 f"Version {number} predicts {_spoken(predictions)} and the target column holds {_spoken(labels)}, which cannot be "

@@ -177,15 +177,14 @@ def count_non_finite(predictions: pa.RecordBatch) -> int:
     """Rows whose prediction, or any of whose probabilities, is NaN, infinite or absent (count)."""
     import numpy as np
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     bad = np.zeros(predictions.num_rows, dtype=bool)
     for name in predictions.schema.names:
         if name == PREDICTION or name.startswith(PROBABILITY):
             column = predictions.column(name)
             is_float = pa.types.is_floating(column.type)
-            good = pc.fill_null(pc.is_finite(column), False) if is_float else column.is_valid()
-            bad |= ~good.to_numpy(zero_copy_only=False)
+            # an absent float becomes NaN here
+            bad |= ~(np.isfinite(_array(column)) if is_float else _array(column.is_valid()))
     return int(bad.sum())
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     import pyarrow as pa
+    from pyarrow.csv import CSVStreamingReader
 
 # Column chunks are read in pieces of this size: without it a whole row group stays in memory, and row groups have no upper limit.
 _COLUMN_BUFFER_BYTES = 1 << 18
@@ -69,7 +70,7 @@ def csv_batches(file: str, schema: pa.Schema, batch_rows: int) -> Iterator[pa.Re
         yield from rechunked(reader, batch_rows)
 
 
-def _open_csv(file: str, schema: pa.Schema | None) -> pa.csv.CSVStreamingReader:
+def _open_csv(file: str, schema: pa.Schema | None) -> CSVStreamingReader:
     import pyarrow.csv
 
     # An empty field is a null in text columns too, as it is for pandas, with which the models were trained.

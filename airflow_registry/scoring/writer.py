@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     import pyarrow as pa
+    from pyarrow.parquet import ParquetWriter
 
     from airflow_registry.domain.names import Digest
 
@@ -179,7 +180,7 @@ def _write_parquet(path: str, batches: Iterable[pa.RecordBatch], schema: pa.Sche
 
 
 @contextmanager
-def _parquet_writer(path: str, schema: pa.Schema) -> Iterator[pa.parquet.ParquetWriter]:
+def _parquet_writer(path: str, schema: pa.Schema) -> Iterator[ParquetWriter]:
     import pyarrow.parquet as pq
 
     with _storage(path):

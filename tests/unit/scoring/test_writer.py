@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -157,7 +158,7 @@ def test_whole_numbers_among_fractions_lose_nothing(write, folder):
 def test_an_older_generation_does_not_replace_a_newer_one(write, folder):
     newest = write(pieces(table(10), 10), generation=2)
     with pytest.raises(OutputConflictError, match="Generation 1 may not write.*generation 2"):
-        write(pieces(table(20), 10), generation=1)
+        write(failing(AssertionError("asked for rows"), after=0), generation=1)
     assert hashlib.sha256((folder / DATA_NAME).read_bytes()).hexdigest() == newest.digest.hex
 
 
@@ -171,6 +172,27 @@ def test_a_writer_that_wakes_up_after_a_newer_one_has_finished_publishes_nothing
     assert read_manifest(folder)["generation"] == 2
     assert pq.read_metadata(folder / DATA_NAME).num_rows == 20
     assert names(folder) == [MANIFEST_NAME, DATA_NAME]
+
+
+def test_a_writer_that_began_after_a_newer_one_and_ended_after_it_publishes_nothing(write, folder):
+    newer_began, go_on = threading.Event(), threading.Event()
+
+    def newer_rows():
+        newer_began.set()
+        assert go_on.wait(30)
+        yield from pieces(table(20), 20)
+
+    def older_rows():
+        yield from pieces(table(10), 10)
+        go_on.set()
+        newer.join()
+
+    newer = threading.Thread(target=write, args=(newer_rows(), 2))
+    newer.start()
+    assert newer_began.wait(30)
+    with pytest.raises(OutputConflictError, match="generation 2 .* is in place"):
+        write(older_rows(), generation=1)
+    assert pq.read_metadata(folder / DATA_NAME).num_rows == 20
 
 
 def test_a_writer_whose_unfinished_file_a_newer_one_swept_publishes_nothing(write, folder):
