@@ -16,9 +16,7 @@ def get_provider_info() -> dict[str, Any]:
         "package-name": "airflow-registry",
         "name": _NAME,
         "description": "The model registry that lives in Airflow: train, register, gate, promote, score, remember.",
-        "integrations": [
-            {"integration-name": _NAME, "external-doc-url": "https://pypi.org/project/airflow-registry/", "tags": ["software"]}
-        ],
+        "integrations": [{"integration-name": _NAME, "external-doc-url": "https://airflow.apache.org/registry/", "tags": ["software"]}],
         "connection-types": [_connection_type()],
         "task-decorators": [{"name": "train_model", "class-name": "airflow_registry.decorators.train_model.train_model_task"}],
         "asset-uris": [{"schemes": ["airflow-registry"], "handler": "airflow_registry.assets.sanitize"}],

@@ -9,7 +9,7 @@ Enable them in the top `conftest.py` of a suite:
 | `registry` | test | a `ModelRegistry` on an empty SQLite file; operators, hooks and templates in the test use the same one |
 | `run_loop` | test | `run_loop(folder, dag_id, conf=…)` runs a DAG in this process, and everything its asset events start |
 | `closed_loop` | test | the same in single steps: load, start, settle, clear, pause |
-| `airflow_home`, `airflow_db` | session | the temporary AIRFLOW_HOME of this session, and the same with an initialised metadata database |
+| `airflow_home`, `airflow_db` | session | the temporary AIRFLOW_HOME of the test run, and the same with an initialised metadata database |
 | `postgres_server`, `postgres_url` | session, test | a real PostgreSQL server, and the URL of an empty database on it |
 
 For the whole session every variable that starts with `AIRFLOW` is taken out of the environment and AIRFLOW_HOME is a
@@ -86,7 +86,7 @@ def in_process_environment(home: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def airflow_home() -> Path:
-    """The temporary AIRFLOW_HOME of this session."""
+    """The temporary AIRFLOW_HOME of the test run."""
     home = Path(os.environ["AIRFLOW_HOME"])
     settings = sys.modules.get("airflow.configuration")
     if settings is not None and str(home) != settings.AIRFLOW_HOME:
