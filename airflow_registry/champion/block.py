@@ -23,7 +23,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow_registry.champion.output import Sight, look, written
 from airflow_registry.domain.names import refuse_unrendered
 from airflow_registry.errors import InvalidInputError, ModelNotFoundError, NoChampionError, one_of
-from airflow_registry.hooks.context import airflow_errors, pinned, run_key, task_instance
+from airflow_registry.hooks.context import airflow_errors, explained_templates, pinned, run_key, task_instance
 from airflow_registry.hooks.registry import RegistryHook
 
 if TYPE_CHECKING:
@@ -114,6 +114,11 @@ class _IntentOperator(BaseOperator):
         self.input_digest = input_digest
         self.if_no_champion = if_no_champion
         self.registry_conn_id = registry_conn_id
+
+    def render_template(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  Airflow's own, with a clearer error
+        """A value with its templates rendered."""
+        with explained_templates():
+            return super().render_template(*args, **kwargs)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """What the commit must know."""

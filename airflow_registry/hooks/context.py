@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from contextlib import contextmanager
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo
 
 from airflow.sdk.exceptions import AirflowFailException
+from jinja2 import UndefinedError
 
 from airflow_registry.domain.model import Lineage
 from airflow_registry.domain.names import RunKey
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_DATE = re.compile(r"'((?:ds|ts|data_interval|prev_data_interval)(?:_\w+)?|logical_date)' is undefined")
 _TEMPORARY_RUN = "__airflow_temporary_run_"  # `airflow tasks test` and `airflow tasks render` invent runs with this prefix
 
 
@@ -136,3 +139,23 @@ def airflow_errors() -> Iterator[None]:
         if error.retryable:
             raise
         raise AirflowFailException(str(error)) from error
+
+
+@contextmanager
+def explained_templates() -> Iterator[None]:
+    """A template with `ds`, in a run that has no date, says what to write instead.
+
+    Raises:
+        AirflowFailException: At once, because the run has no date at its next try either.
+    """
+    try:
+        yield
+    except UndefinedError as error:
+        if _DATE.search(str(error)) is None:
+            raise
+        text = (
+            f"A template cannot be rendered: {error}. A run that was started by an asset, or by hand without a date, has no logical date. "
+            "Use PARTITION from airflow_registry instead, '{{ macros.registry.partition() }}': it is there in every run."
+        )
+        log.error(text)  # noqa: TRY400  the traceback follows when Airflow logs the exception
+        raise AirflowFailException(text) from error

@@ -9,6 +9,7 @@ from airflow.sdk.bases.decorator import get_unique_task_id
 
 from airflow_registry.errors import InvalidInputError, one_of
 from airflow_registry.hooks.connection import DEFAULT_CONNECTION
+from airflow_registry.hooks.context import explained_templates
 from airflow_registry.hooks.registry import RegistryHook
 
 if TYPE_CHECKING:
@@ -50,6 +51,11 @@ class RegistryOperator(BaseOperator):
     @classmethod
     def _unique_task_id(cls, kwargs: Mapping[str, Any]) -> str:
         return get_unique_task_id(cls.default_task_id, kwargs.get("dag"), kwargs.get("task_group"))
+
+    def render_template(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  Airflow's own, with a clearer error
+        """A value with its templates rendered, also a nested one."""
+        with explained_templates():
+            return super().render_template(*args, **kwargs)
 
     def _registry(self) -> Registry:
         return RegistryHook(self.registry_conn_id).registry()

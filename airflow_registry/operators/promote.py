@@ -83,6 +83,7 @@ class PromoteModelOperator(PromotingOperator):
                 decision, promotion = self._judge(registry, version, context)
                 judged = decision.to_json()
             else:
+                _announce_again(registry, promotion, context)
                 judged = _not_judged_again(promotion)
         if promotion is None:
             return self._refuse(context, {**version.to_json(), **_NO_PROMOTION, **judged})
@@ -138,6 +139,12 @@ def _made_before(registry: Registry, version: ModelVersion) -> Promotion | None:
         return None
     made = [one for one in registry.history(version.model) if one.number == version.number and production_changed(one)]
     return replace(made[-1], created=False) if made else None
+
+
+def _announce_again(registry: Registry, promotion: Promotion, context: Context) -> None:
+    """A try that died after its commit left pointer file and notifiers behind; the registry finds the promotion and repeats both."""
+    if promotion.decision is not None:  # else a person promoted it, and saw to the rest
+        registry.promote(promotion.model, promotion.number, decision=promotion.decision, run=run_key(context))
 
 
 def _not_judged_again(promotion: Promotion) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 import airflow_registry.operators as package
 from airflow_registry.errors import InvalidInputError
 
+FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 REQUIRED = {
     "ArchiveModelOperator": {"version": "lead:1", "reason": "old"},
     "BatchInferenceOperator": {"model": "lead", "input": "/in", "output": "/out", "partition": "p"},
@@ -134,3 +136,23 @@ def test_importing_every_operator_loads_no_heavy_library():
 def test_no_module_of_the_package_is_forgotten():
     modules = {path.stem for path in Path(package.__file__).parent.glob("*.py")}
     assert set(package._MODULES.values()) <= modules
+
+
+@pytest.mark.parametrize("template", ["/in/{{ ds }}/", ["x", "{{ data_interval_start.year }}"], {"day": "{{ logical_date | ds }}"}])
+def test_a_date_in_a_run_without_one_fails_at_once_and_names_partition(dag, template):
+    from airflow.sdk.exceptions import AirflowFailException
+
+    task = package.ResolveModelOperator(task_id="resolve", model="lead")
+    with pytest.raises(AirflowFailException, match="is undefined.*no logical date.*PARTITION"):
+        task.render_template(template, {}, dag.get_template_env())
+    assert (
+        task.render_template(template, {"ds": "d", "data_interval_start": FIRST, "logical_date": FIRST}, dag.get_template_env()) is not None
+    )
+
+
+def test_another_unknown_name_in_a_template_stays_airflows_own_error(dag):
+    from jinja2 import UndefinedError
+
+    task = package.ResolveModelOperator(task_id="resolve", model="lead")
+    with pytest.raises(UndefinedError, match="'dss' is undefined"):
+        task.render_template("{{ dss }}", {}, dag.get_template_env())

@@ -214,3 +214,21 @@ def test_what_a_retry_may_mend_stays_retryable(registry, register, context, monk
     monkeypatch.setattr(operator, "_registry", lambda: _Between(registry, unreachable))
     with pytest.raises(StorageUnavailableError):
         operator.execute(context("promote"))
+
+
+def test_a_retry_writes_the_pointer_that_the_try_before_it_did_not_live_to_write(registry, register, context, rung, monkeypatch):
+    register()
+    with monkeypatch.context() as dying:
+        dying.setattr("airflow_registry.service.promote.announce", _die)
+        with pytest.raises(KeyboardInterrupt):
+            gate().execute(context("promote"))
+    assert registry.production("lead").number == 1
+    assert registry.core.artifacts.read_pointer("lead") is None
+    retry = context("promote")
+    assert gate().execute(retry)["created"] is False
+    assert rung(retry) == BELL
+    assert registry.core.artifacts.read_pointer("lead")["digest"] == registry.production("lead").digest
+
+
+def _die(*_):
+    raise KeyboardInterrupt

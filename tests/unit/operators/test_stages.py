@@ -23,7 +23,6 @@ def test_a_rollback_brings_the_previous_champion_back_and_rings(registry, two_ch
     assert registry.history("lead")[-1].reason == "scores look wrong"
 
 
-@pytest.mark.xfail(strict=True, reason="the registry does not look for a rollback of the same task instance yet, so a retry swings back")
 def test_a_retry_of_a_rollback_rings_again_and_does_not_swing_back(registry, two_champions, context, rung):
     operator = RollbackModelOperator(model="lead", reason="scores look wrong")
     first = operator.execute(context("rollback"))
