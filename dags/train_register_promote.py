@@ -11,7 +11,7 @@ from airflow_registry.operators import EvaluateModelOperator, PromoteModelOperat
 FLOWN = Path(os.environ.get("FLIGHTS_DATA", "flights")).absolute() / "flown"
 MONTHLY = CronTriggerTimetable("0 2 1 * *", timezone="UTC")
 NAMES = ["carrier", "origin", "dest"]
-COLUMNS = [*NAMES, "month", "day", "weekday", "departure", "arrival", "distance"]
+COLUMNS = [*NAMES, "month_of_year", "day_of_month", "weekday", "departure", "arrival", "distance"]
 
 
 @dag(schedule=AssetOrTimeSchedule(timetable=MONTHLY, assets=[retrain_asset("flight_delay")]))

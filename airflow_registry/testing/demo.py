@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import signal
 import sys
@@ -28,8 +29,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import FrameType
 
+    from airflow_registry.domain.ledger import LedgerEntry
+
 FIRST, LAST = "2013-02", "2013-07"
 SIGN = "made-by-airflow-registry-demo"  # only a folder that carries it is ever removed
+BY_PATH = "predictions_by_path"
 QUIET_S = 10.0
 
 
@@ -104,7 +108,10 @@ def unseen(steps: Sequence[Step]) -> list[str]:
     return [claim for claim, seen in claims.items() if not seen]
 
 
-_CAPTION = "AUC: higher is better; log loss: lower is better. Both versions are judged on the same flights, which neither has seen."
+_CAPTION = (
+    "AUC: higher is better; log loss: lower is better. Both versions are judged on the same flights, which neither has learnt from.\n"
+    "by path: by a program that got nothing but the champion's remote path."
+)
 
 
 def _row(step: Step) -> tuple[str, ...]:
@@ -118,18 +125,30 @@ def _row(step: Step) -> tuple[str, ...]:
         f"v{step.challenger}",
         numbers,
         f"[green]{step.outcome}[/green]" if step.promoted else f"[yellow]{step.outcome}[/yellow]",
-        "\n".join(step.faults) or f"all {len(step.reasons)} rules hold",
+        _why(step),
         f"[bold]v{step.challenger} is champion[/bold]" if step.promoted else f"v{step.champion} stays",
         _scored(step),
     )
 
 
+def _why(step: Step) -> str:
+    """The broken rules, else how many hold; a first version has nobody to be compared with."""
+    found = [re.sub(r"'/[^']*/([^/']+)'", r"\1", fault) for fault in step.faults]  # the folder of this machine says nothing
+    held = sum(reason.passed is True for reason in step.reasons)
+    without = len(step.reasons) - held
+    return "\n".join(found) or f"{held} rules hold" + (f",\n{without} need a champion" if without else "")
+
+
 def _scored(step: Step) -> str:
     if step.inference is None:
         return "nobody was rung"
-    lines = [f"{entry.partition}: {entry.rows:,} rows by v{entry.number}" for entry in step.scored if entry.rows is not None]
+    lines = [f"{entry.partition}: {entry.rows or 0:,} rows by v{entry.number}{_by_path(entry)}" for entry in step.scored]
     who = "started by nobody" if _by_nobody(step) else f"started by {step.inference.get('triggering_user_name')}"
     return "\n".join([*lines, f"[dim]{step.inference['dag_run_id'][:40]}…\n{who}[/dim]"])
+
+
+def _by_path(entry: LedgerEntry) -> str:
+    return " [dim](by path)[/dim]" if BY_PATH in entry.output else ""
 
 
 def _by_nobody(step: Step) -> bool:
@@ -139,9 +158,7 @@ def _by_nobody(step: Step) -> bool:
 
 def _run(loop: FlightLoop, reporter: Reporter, months: Sequence[str]) -> list[Step]:
     reporter.say(f"Airflow runs at {loop.airflow.url}. The inference DAG waits for a promotion.")
-    early = loop.begin(months[0])
-    if early is not None:
-        reporter.say("The schedule has already started the inference DAG once: nothing is promoted yet, so its tasks were skipped.")
+    loop.begin(months[0])
     steps = []
     for month in months:
         steps.append(step := loop.step(month))

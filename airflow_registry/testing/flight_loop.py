@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_registry.testing.flights import MONTHS
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_registry.domain.ledger import LedgerEntry
+    from airflow_registry.domain.promotion import Reason
     from airflow_registry.service.registry import ModelRegistry
     from airflow_registry.testing.flights import Delivery, Flights
     from airflow_registry.testing.rest_client import AirflowClient, Json
@@ -47,8 +47,7 @@ class Step:
         champion: Number of the version it was compared with, None for the first.
         metrics: By version number, on the holdout.
         outcome: What the gate said.
-        reasons: One sentence for each rule.
-        faults: Those of rules that were broken.
+        reasons: What each rule found.
         promoted: Whether the challenger became champion.
         inference: The run of the inference DAG that the promotion rang, None after a refusal.
         scored: What the ledger says that this run wrote.
@@ -60,11 +59,15 @@ class Step:
     champion: int | None
     metrics: dict[str, dict[str, float]]
     outcome: str
-    reasons: Sequence[str]
-    faults: Sequence[str]
+    reasons: Sequence[Reason]
     promoted: bool
     inference: Json | None
     scored: Sequence[LedgerEntry]
+
+    @property
+    def faults(self) -> list[str]:
+        """What the broken rules say."""
+        return [reason.text for reason in self.reasons if reason.passed is False]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,18 +98,14 @@ class FlightLoop:
         home = self.airflow.home
         return ModelRegistry(f"sqlite:///{home / 'airflow_registry.db'}", artifacts=str(home / "airflow_registry_artifacts"))
 
-    def begin(self, first: str) -> Json | None:
-        """Deliver all months before `first`, load the DAGs and unpause the consumer before anything can be promoted.
-
-        Returns:
-            The run that unpausing the consumer started: nothing was promoted yet, so its tasks are skipped. None if there was none.
-        """
+    def begin(self, first: str) -> None:
+        """Deliver all months before `first`, load the DAGs, and unpause the consumer before anything can be promoted."""
         for month in MONTHS[: MONTHS.index(first)]:
             self.flights.fly(month)
             self.flights.schedule(month)
         self.airflow.wait_for_dags(TRAINING, INFERENCE)
-        early = self._unpause(INFERENCE)
-        return None if early is None else self._ended(INFERENCE, early)
+        for dag_id in (INFERENCE, TRAINING):
+            self.client.unpause(dag_id)
 
     def step(self, month: str) -> Step:
         """Let a month's flights land, train, judge, and follow what the promotion starts.
@@ -116,8 +115,8 @@ class FlightLoop:
         """
         holdout = self.flights.fly(month)
         self.flights.schedule(month)
-        run_id = self._start_training()
-        self._ended(TRAINING, run_id)
+        run_id = self.client.trigger(TRAINING)
+        self.ended(TRAINING, run_id)
         judged = self.client.xcom(TRAINING, run_id, "evaluate_model")
         decided = self.client.xcom(TRAINING, run_id, "promote_model")
         inference = self._rung(decided["version"]) if decided["approved"] else None
@@ -126,6 +125,17 @@ class FlightLoop:
     def inference_runs(self) -> list[Json]:
         """Runs of the inference DAG that an asset event started, oldest first."""
         return [run for run in reversed(self.client.runs(INFERENCE)) if run["run_type"] == "asset_triggered"]
+
+    def ended(self, dag_id: str, run_id: str) -> Json:
+        """Wait for a run to end.
+
+        Raises:
+            FlightLoopError: If it fails; the message holds the logs of the tasks that did.
+        """
+        run = self.client.wait_for_run(dag_id, run_id, timeout_s=RUN_TIMEOUT_S, tick=lambda _: self.progress(self._doing(dag_id, run_id)))
+        if run["state"] != "success":
+            raise FlightLoopError(f"Run {run_id} of {dag_id} failed.\n{self._failures(dag_id, run_id)}")
+        return run
 
     # -- parts -------------------------------------------------------------------------------------------------------------
     def _step(self, holdout: Delivery, run_id: str, judged: Json, decided: Json, inference: Json | None) -> Step:
@@ -137,32 +147,11 @@ class FlightLoop:
             champion=decided["champion"],
             metrics=judged["metrics"],
             outcome=decided["outcome"],
-            reasons=decided["reasons"],
-            faults=[reason.text for reason in decision.reasons if reason.passed is False],
+            reasons=decision.reasons,
             promoted=decided["promotion"] is not None,
             inference=inference,
             scored=() if inference is None else self._written_by(inference),
         )
-
-    def _start_training(self) -> str:
-        """Unpausing starts the latest tick of the schedule at once, which is as good as a run that we trigger."""
-        scheduled = self._unpause(TRAINING)
-        return scheduled or self.client.trigger(TRAINING)
-
-    def _unpause(self, dag_id: str) -> str | None:
-        """Unpause; the id of the scheduled run that this starts, None if none is due or it was not paused."""
-        dag = self.client.get(f"dags/{dag_id}")
-        due = dag.get("next_dagrun_run_after")
-        self.client.unpause(dag_id)
-        if not dag["is_paused"] or due is None or datetime.fromisoformat(due) > datetime.now(UTC):
-            return None
-        return str(self._wait(f"the scheduled run of {dag_id}", lambda: next(iter(self.client.runs(dag_id)), None))["dag_run_id"])
-
-    def _ended(self, dag_id: str, run_id: str) -> Json:
-        run = self.client.wait_for_run(dag_id, run_id, timeout_s=RUN_TIMEOUT_S, tick=lambda _: self.progress(self._doing(dag_id, run_id)))
-        if run["state"] != "success":
-            raise FlightLoopError(f"Run {run_id} of {dag_id} failed.\n{self._failures(dag_id, run_id)}")
-        return run
 
     def _doing(self, dag_id: str, run_id: str) -> str:
         running = [task["task_id"] for task in self.client.task_instances(dag_id, run_id) if task["state"] in {"queued", "running"}]
@@ -176,13 +165,13 @@ class FlightLoop:
         return "\n".join(f"--- {task['task_id']}\n{log[-4000:]}" for task, log in zip(failed, logs, strict=True))
 
     def _rung(self, version: int) -> Json:
-        """The run that a promotion started: the first that is new and wrote with this version."""
+        """The run that a promotion started."""
         found = self._wait(
             f"the inference run that v{version} rings",
             lambda: next((run for run in self.inference_runs() if run["dag_run_id"] not in self._seen), None),
         )
         self._seen.add(found["dag_run_id"])
-        return self._ended(INFERENCE, found["dag_run_id"])
+        return self.ended(INFERENCE, found["dag_run_id"])
 
     def _written_by(self, run: Json) -> list[LedgerEntry]:
         return [entry for entry in self.registry.predictions(MODEL) if entry.run_id == run["dag_run_id"] and entry.committed_at]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 LATE_MINUTES = 15
 MONTHS = tuple(f"2013-{month:02d}" for month in range(1, 13))
 KEYS = ("flight", "scheduled_hour")
-FEATURES = ("carrier", "origin", "dest", "month", "day", "weekday", "departure", "arrival", "distance")
+FEATURES = ("carrier", "origin", "dest", "month_of_year", "day_of_month", "weekday", "departure", "arrival", "distance")
 TARGET = "late"
 
 
@@ -100,6 +100,8 @@ def _with_features(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(
         weekday=pd.to_datetime(table[["year", "month", "day"]]).dt.day_of_week.astype("int64"),
         departure=table["hour"] * 60 + table["minute"],
+        month_of_year=table["month"],  # not "month": that is the name of the partitions
+        day_of_month=table["day"],
         arrival=table["sched_arr_time"] // 100 * 60 + table["sched_arr_time"] % 100,
         scheduled_hour=table["time_hour"],
     )
