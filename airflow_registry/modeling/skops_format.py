@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import io
 import json
+import warnings
 import zipfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_registry.errors import (
     CorruptionError,
@@ -48,17 +50,15 @@ def dump(model: object, path: str, trusted_types: frozenset[str] | None) -> tupl
         MissingDependencyError: If skops is not installed.
         StorageUnavailableError: If the file cannot be written.
     """
-    _require_skops()
-    from skops.io import dumps, get_untrusted_types
-
+    skops = _skops()
     try:
-        data = dumps(model)
+        data = skops.dumps(model)
     except (AttributeError, TypeError, ValueError, RecursionError) as error:
         if trusted_types is None:
             raise InvalidInputError(f"{type(model).__name__} cannot be written as skops: {error}. Leave the format out.") from error
         return (str(error),)
     if trusted_types is not None:
-        found = set(get_untrusted_types(data=data))
+        found = set(skops.get_untrusted_types(data=data))
         if refused := found - TRUSTED_TYPES - trusted_types - partials.reviewed(found, io.BytesIO(data)):
             return tuple(sorted(refused))
     _write(data, path)
@@ -74,14 +74,12 @@ def load(path: str, trusted_types: frozenset[str]) -> object:
         MissingDependencyError: If skops is not installed.
         UntrustedArtifactError: If it holds other types; all of them are named.
     """
-    _require_skops()
-    import skops.io
-
+    skops = _skops()
     with _clear_errors(path):
-        found = set(skops.io.get_untrusted_types(file=path))
+        found = set(skops.get_untrusted_types(file=path))
         if refused := found - TRUSTED_TYPES - trusted_types - partials.reviewed(found, path):
             raise UntrustedArtifactError(_refusal(path, refused))
-        model: object = skops.io.load(path, trusted=sorted(found))
+        model: object = skops.load(path, trusted=sorted(found))
         index_bounds.check(model, path)
     return model
 
@@ -124,6 +122,18 @@ def _clear_errors(path: str) -> Iterator[None]:
             f"The model in {path} cannot be rebuilt ({type(error).__name__}: {error}). Either the file was tampered with, or it was "
             "written by versions of scikit-learn or skops that this process cannot read: compare version.lineage.packages."
         ) from error
+
+
+def _skops() -> Any:  # noqa: ANN401  a module
+    """`skops.io`, imported without a word.
+
+    At its first import skops asks every loaded module for a few hundred names. Airflow's modules answer for names they do not have,
+    each time with a warning: more than a thousand lines in the log of a task.
+    """
+    _require_skops()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return importlib.import_module("skops.io")
 
 
 def _require_skops() -> None:

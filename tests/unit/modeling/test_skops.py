@@ -305,3 +305,28 @@ def test_without_skops_the_error_names_the_extra(tmp_path, monkeypatch, numbers,
         serialize(model, str(tmp_path))
     with pytest.raises(MissingDependencyError, match=r"airflow-registry\[sklearn\]"):
         load(path, "skops", STRANGER)
+
+
+AMONG_TALKERS = """
+import sys, types, warnings
+from pathlib import Path
+
+class Talker(types.ModuleType):
+    def __getattr__(self, name):
+        if not name.startswith("__"):
+            warnings.warn(f"{name} is deprecated", FutureWarning)
+        raise AttributeError(name)
+
+from sklearn.linear_model import LinearRegression
+from airflow_registry.modeling.formats import Trust, load, serialize
+
+sys.modules["talker"] = Talker("talker")
+warnings.simplefilter("error", FutureWarning)
+written = serialize(LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0]), sys.argv[1])
+print(load(str(written.path), "skops", Trust(rule="none", is_own=False)).predict([[2.0]]))
+"""
+
+
+def test_modules_that_warn_about_every_name_do_not_fill_the_log(tmp_path):
+    result = subprocess.run([sys.executable, "-c", AMONG_TALKERS, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout.strip()) == (0, "[2.]"), result.stderr
