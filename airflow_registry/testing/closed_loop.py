@@ -132,14 +132,14 @@ class ClosedLoop:
 
     def forget_everything(self) -> None:
         """Empty Airflow's database and the DAGS_FOLDER, so that the next test starts afresh."""
-        from airflow.models.base import Base
+        from airflow.models.base import metadata
         from airflow.utils.session import create_session
 
         self._dags.clear()
         shutil.rmtree(self.dags_folder, ignore_errors=True)
         self.dags_folder.mkdir()
         with create_session() as session:
-            for table in reversed(Base.metadata.sorted_tables):
+            for table in reversed(metadata.sorted_tables):
                 if table.name not in _KEPT_TABLES:
                     session.execute(table.delete())
 

