@@ -53,7 +53,9 @@ def run_key(context: Mapping[str, Any]) -> RunKey:
 
 
 def lineage(context: Mapping[str, Any]) -> Lineage:
-    """What Airflow knows about where a version comes from; git, container and packages are added by the registry."""
+    """What Airflow knows about where a version comes from; container and packages are added by the registry."""
+    from airflow_registry.modeling.environment import git_commit
+
     run, ti = run_key(context), context["ti"]
     bundle = getattr(ti, "bundle_instance", None)  # None under dag.test()
     return Lineage(
@@ -64,6 +66,7 @@ def lineage(context: Mapping[str, Any]) -> Lineage:
         map_index=run.map_index,
         bundle_name=getattr(bundle, "name", None),
         bundle_version=getattr(bundle, "version", None),
+        git_commit=git_commit(dag_folder(context)),
     )
 
 

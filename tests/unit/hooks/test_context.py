@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -36,6 +37,16 @@ def test_lineage_names_who_started_the_run_and_the_bundle():
     found = lineage(context(bundle=bundle, triggering_user_name="ada"))
     assert (found.trained_by, found.dag_id, found.run_id, found.task_id) == ("ada", "score", "manual__1", "one")
     assert (found.bundle_name, found.bundle_version) == ("git-dags", "abc123")
+
+
+def test_lineage_knows_the_commit_of_the_folder_of_the_dag_file(tmp_path):
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=t", "-c", "user.email=t@example.com"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "dags"], check=True)
+    head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+    made = context()
+    made["dag"].fileloc = str(tmp_path / "dag.py")
+    assert lineage(made).git_commit == head
 
 
 def test_lineage_without_a_bundle_says_nothing_about_it():
