@@ -317,10 +317,11 @@ class Talker(types.ModuleType):
             warnings.warn(f"{name} is deprecated", FutureWarning)
         raise AttributeError(name)
 
+sys.modules["talker"] = Talker("talker")  # before the modules in which the names are found
+
 from sklearn.linear_model import LinearRegression
 from airflow_registry.modeling.formats import Trust, load, serialize
 
-sys.modules["talker"] = Talker("talker")
 warnings.simplefilter("error", FutureWarning)
 written = serialize(LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0]), sys.argv[1])
 print(load(str(written.path), "skops", Trust(rule="none", is_own=False)).predict([[2.0]]))
