@@ -76,6 +76,11 @@ class Registry(Protocol):
     def models(self) -> tuple[RegisteredModel, ...]:
         """All models, by name."""
 
+    def describe_model(
+        self, model: str, *, purpose: str | None = None, owner: str | None = None, risk_tier: str | None = None
+    ) -> RegisteredModel:
+        """Set what a model is for, who answers for it and how much can go wrong; what is left out stays."""
+
     def versions(self, model: str) -> tuple[ModelVersion, ...]:
         """All versions of a model, oldest first."""
 

@@ -162,6 +162,12 @@ class ModelRegistry(OriginalInterface):
         """All models, by name."""
         return read.all_models(self.core)
 
+    def describe_model(
+        self, model: str, *, purpose: str | None = None, owner: str | None = None, risk_tier: str | None = None
+    ) -> RegisteredModel:
+        """Set what a model is for, who answers for it and how much can go wrong; what is left out stays. Audited."""
+        return describe.describe_model(self.core, model, purpose=purpose, owner=owner, risk_tier=risk_tier)
+
     def versions(self, model: str) -> tuple[ModelVersion, ...]:
         """All versions of a model, oldest first."""
         return read.versions(self.core, model)

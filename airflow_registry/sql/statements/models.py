@@ -48,6 +48,11 @@ def all_models() -> Select[Any]:
     )
 
 
+def describe_model(model_id: int, facts: dict[str, str]) -> Update:
+    """What is known about a model beyond its versions."""
+    return update(models).where(models.c.id == model_id).values(**facts)
+
+
 def take_number(model_id: int) -> Executable:
     """The next version number; the model is locked until the version is committed, so none is given twice or lost."""
     taken = update(models).where(models.c.id == model_id).values(next_number=models.c.next_number + 1)
