@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_registry.domain.stage import Stage
+from airflow_registry.errors import IllegalTransitionError
 from airflow_registry.hooks.context import airflow_errors, run_key
 from airflow_registry.operators.base import RegistryOperator, check_text
 from airflow_registry.operators.references import check_version, find_version
@@ -53,15 +54,23 @@ class ArchiveModelOperator(RegistryOperator):
         with airflow_errors():
             registry = self._registry()
             version = find_version(registry, self.version)
-            change = _made_before(registry, version) or registry.move(
-                version.model, version.number, Stage.ARCHIVED, reason=self.reason, run=run_key(context)
-            )
+            change = self._archive(registry, version, context)
         self.log.info("%s went from %s to %s", version.ref, change.from_stage, change.to_stage)
         return change.to_json()
 
+    def _archive(self, registry: Registry, version: ModelVersion, context: Context) -> Promotion:
+        """The registry is asked first: for a try that died after its commit it also repeats what follows the commit."""
+        try:
+            return registry.move(version.model, version.number, Stage.ARCHIVED, reason=self.reason, run=run_key(context))
+        except IllegalTransitionError:
+            made = _made_before(registry, version)
+            if made is None:
+                raise
+            return made
+
 
 def _made_before(registry: Registry, version: ModelVersion) -> Promotion | None:
-    """The change that archived it: a retry, or a version that was replaced meanwhile, has nothing left to do."""
+    """The change by somebody else that archived it, or by a promotion that replaced it: there is nothing left to do."""
     if version.stage is not Stage.ARCHIVED:
         return None
     made = [one for one in registry.history(version.model) if one.number == version.number and one.to_stage is Stage.ARCHIVED]

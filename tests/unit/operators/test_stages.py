@@ -54,3 +54,24 @@ def test_archiving_the_champion_leaves_none(registry, champion, context):
     ArchiveModelOperator(version="lead@production", reason="unsafe").execute(context("archive"))
     assert registry.get("lead:1").stage == "ARCHIVED"
     assert registry.models()[0].champion is None
+
+
+def test_a_retry_clears_the_pointer_that_the_try_before_it_did_not_live_to_clear(registry, champion, context, monkeypatch):
+    operator = ArchiveModelOperator(version="lead:1", reason="unsafe")
+    with monkeypatch.context() as dying:
+        dying.setattr("airflow_registry.service.promote.announce", _die)
+        with pytest.raises(KeyboardInterrupt):
+            operator.execute(context("archive"))
+    assert registry.core.artifacts.read_pointer("lead")["version"] == 1
+    assert operator.execute(context("archive"))["created"] is False
+    assert registry.core.artifacts.read_pointer("lead")["version"] is None
+
+
+def test_a_version_that_somebody_else_archived_stays_archived(registry, register, context):
+    register()
+    first = ArchiveModelOperator(version="lead:1", reason="old").execute(context("one"))
+    assert ArchiveModelOperator(version="lead:1", reason="old").execute(context("other")) == {**first, "created": False}
+
+
+def _die(*_):
+    raise KeyboardInterrupt
