@@ -94,8 +94,8 @@ def _point(
     """Pin, or with `repin` move the pin there is; whether one was moved."""
     now = core.now()
     columns = dict(zip(("deployment", "dag_id", "run_id", "model_id", "stage"), key, strict=True))
-    fresh = tx.run(ledger.add_pin({**columns, "version_id": target.id, "revision": revision, "pinned_at": now, "last_used_at": now}))
-    return not fresh and repin and tx.run(ledger.move_pin(key, target.id, revision, now)) > 0
+    fresh = ledger.add_pin({**columns, "version_id": target.id, "revision": revision, "pinned_at": now, "last_used_at": now})
+    return tx.first(fresh) is None and repin and tx.run(ledger.move_pin(key, target.id, revision, now)) > 0
 
 
 def revisions(core: Core) -> dict[str, int]:

@@ -134,7 +134,10 @@ def output_key(output: str) -> str:
     if not isinstance(output, (str, os.PathLike)) or not os.fspath(output):
         raise InvalidInputError(f"An output is a folder or URI; found {output!r}.")
     text = os.fspath(output).removeprefix("file://")
-    return text.rstrip("/") if "://" in text else os.path.abspath(text)  # noqa: PTH100  no symbolic link is followed
+    place = text.rstrip("/") if "://" in text else os.path.abspath(text)  # noqa: PTH100  no symbolic link is followed
+    if len(place.encode()) > LONGEST_OUTPUT_BYTES:
+        raise InvalidInputError(f"The output {place[:60]!r}… has {len(place.encode())} bytes; at most {LONGEST_OUTPUT_BYTES} can be kept.")
+    return place
 
 
 def _is_same_work(core: Core, live: RowMapping, row: VersionRow, run: RunKey | None, input_digest: str | None) -> bool:

@@ -47,7 +47,7 @@ class Transaction:
         return self.connection.execute(statement).scalar()
 
     def run(self, statement: Executable) -> int:
-        """Run a change; how many rows it hit. Zero rows is how the database says no."""
+        """Run a change. How many rows an UPDATE hit (zero is how the database says no); not known for an INSERT: let it return rows."""
         return self.connection.execute(statement).rowcount
 
     def run_many(self, statement: Executable, values: Sequence[dict[str, Any]]) -> None:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 def add_pin(values: dict[str, Any]) -> Executable:
-    """Pin a run to a version, unless it is pinned already."""
-    return insert(pins).values(**values).on_conflict_do_nothing()
+    """Pin a run to a version; no row comes back if it is pinned already."""
+    return insert(pins).values(**values).on_conflict_do_nothing().returning(pins.c.version_id)
 
 
 def _is_pin(deployment: str, dag_id: str, run_id: str, model_id: int, stage: str) -> Any:  # noqa: ANN401  a condition
