@@ -9,8 +9,8 @@ from airflow_registry import config
 from airflow_registry.domain.names import ModelName
 from airflow_registry.policy_file import load_policy
 from airflow_registry.service import decide as deciding
+from airflow_registry.service import describe, identity, read, record, register, resolve, score
 from airflow_registry.service import evaluate as evaluating
-from airflow_registry.service import identity, read, record, register, resolve, score
 from airflow_registry.service import promote as promoting
 from airflow_registry.service.core import Core, utc_now
 from airflow_registry.service.original import OriginalInterface
