@@ -75,7 +75,7 @@ def eventually(look: Callable[[], Any], what: str, timeout_s: float = 120.0) -> 
     return seen
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def world(tmp_path_factory) -> Iterator[World]:
     home = tmp_path_factory.mktemp("airflow").resolve()
     registry = ModelRegistry(f"sqlite:///{home / 'airflow_registry.db'}", artifacts=str(home / "airflow_registry_artifacts"), create=True)
