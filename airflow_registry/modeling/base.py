@@ -66,7 +66,7 @@ class Model(ABC):
     def load(self, filename: str) -> Self:
         """Fill this instance with what `persist` saved, and return it. Unpickling runs code: load only files that you wrote."""
         state = pickle.loads(Path(filename).read_bytes())  # noqa: S301  the training code's own file; the registry never calls this
-        self.__dict__.update(state)
+        vars(self).update(state)
         return self
 
     def to_remote(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  two published forms

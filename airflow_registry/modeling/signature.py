@@ -80,7 +80,7 @@ def _columns_of(example: Any) -> dict[str, str | None]:  # noqa: ANN401  a panda
     """Names and Arrow types, in order. How Arrow lays texts out in memory is not part of the type."""
     import pyarrow as pa
 
-    schema = getattr(example, "schema", None)
+    schema: Any = getattr(example, "schema", None)
     if not isinstance(schema, pa.Schema):
         schema = _schema_of_frame(example)
     return {str(field.name): _type_text(field.type) for field in schema}

@@ -12,7 +12,7 @@ from airflow_registry.operators.base import RegistryOperator, check_text
 from airflow_registry.operators.references import check_version, find_version
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection
 
     from airflow.sdk import Context
 
@@ -34,7 +34,7 @@ class ArchiveModelOperator(RegistryOperator):
     """
 
     default_task_id = "archive_model"
-    template_fields: Sequence[str] = ("version", "reason")
+    template_fields: Collection[str] = ("version", "reason")
 
     def __init__(
         self,

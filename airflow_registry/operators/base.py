@@ -9,7 +9,7 @@ from airflow.sdk.bases.decorator import get_unique_task_id
 
 from airflow_registry.errors import InvalidInputError, one_of
 from airflow_registry.hooks.connection import DEFAULT_CONNECTION
-from airflow_registry.hooks.context import explained_templates
+from airflow_registry.hooks.context import explained_templates, task_instance
 from airflow_registry.hooks.registry import RegistryHook
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def push(context: Context, result: Mapping[str, Any]) -> None:
 
     Airflow stores what `execute` returns; an exception would leave downstream tasks and people with nothing to look at.
     """
-    ti = context["ti"]
+    ti = task_instance(context)
     ti.xcom_push(key="return_value", value=dict(result))
     for key, value in result.items():
         ti.xcom_push(key=key, value=value)

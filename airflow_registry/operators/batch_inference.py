@@ -13,7 +13,7 @@ from airflow_registry.operators.consuming import ScoringOperator
 from airflow_registry.operators.partitions import partition_input, partition_target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from airflow.sdk import Context
 
@@ -51,7 +51,7 @@ class BatchInferenceOperator(ScoringOperator):
     """
 
     default_task_id = "batch_inference"
-    template_fields: Sequence[str] = ("model", "input", "output_path", "partition", "keys", "version")
+    template_fields: Collection[str] = ("model", "input", "output_path", "partition", "keys", "version")
 
     def __init__(
         self,

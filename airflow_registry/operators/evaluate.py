@@ -10,7 +10,7 @@ from airflow_registry.operators.base import RegistryOperator
 from airflow_registry.operators.references import check_version, find_version
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from airflow.sdk import Context
 
@@ -31,7 +31,7 @@ class EvaluateModelOperator(RegistryOperator):
     """
 
     default_task_id = "evaluate_model"
-    template_fields: Sequence[str] = ("version", "data", "target", "metrics", "name")
+    template_fields: Collection[str] = ("version", "data", "target", "metrics", "name")
 
     def __init__(
         self,

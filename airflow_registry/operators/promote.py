@@ -20,7 +20,7 @@ from airflow_registry.operators.promoting import PromotingOperator
 from airflow_registry.operators.references import check_version, find_version
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
     from airflow.sdk import Context
 
@@ -52,7 +52,7 @@ class PromoteModelOperator(PromotingOperator):
     """
 
     default_task_id = "promote_model"
-    template_fields: Sequence[str] = ("version", "policy", "thresholds")
+    template_fields: Collection[str] = ("version", "policy", "thresholds")
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ from airflow_registry.operators.base import count
 from airflow_registry.operators.consuming import ScoringOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection
 
     from airflow.sdk import Context
 
@@ -40,7 +40,7 @@ class RecordPredictionsOperator(ScoringOperator):
     """
 
     default_task_id = "record_predictions"
-    template_fields: Sequence[str] = ("model", "output_path", "partition", "version", "uri", "rows", "quarantined")
+    template_fields: Collection[str] = ("model", "output_path", "partition", "version", "uri", "rows", "quarantined")
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ from airflow_registry.operators.base import RegistryOperator
 from airflow_registry.operators.datasets import dataset, datasets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from airflow.sdk import Context
 
@@ -39,7 +39,7 @@ class RegisterModelOperator(RegistryOperator):
     """
 
     default_task_id = "register_model"
-    template_fields: Sequence[str] = (
+    template_fields: Collection[str] = (
         "model",
         "artifact",
         "metrics",

@@ -10,7 +10,7 @@ from airflow_registry.operators.base import check_choice
 from airflow_registry.operators.consuming import ConsumerOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection
 
     from airflow.sdk import Context
 
@@ -30,7 +30,7 @@ class ResolveModelOperator(ConsumerOperator):
     """
 
     default_task_id = "resolve_model"
-    template_fields: Sequence[str] = ("model", "stage")
+    template_fields: Collection[str] = ("model", "stage")
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ from airflow_registry.operators.base import check_text
 from airflow_registry.operators.promoting import PromotingOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection
 
     from airflow.sdk import Context
 
@@ -27,7 +27,7 @@ class RollbackModelOperator(PromotingOperator):
     """
 
     default_task_id = "rollback_model"
-    template_fields: Sequence[str] = ("model", "reason")
+    template_fields: Collection[str] = ("model", "reason")
 
     def __init__(
         self,

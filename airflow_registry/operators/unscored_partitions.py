@@ -13,7 +13,7 @@ from airflow_registry.operators.consuming import ConsumerOperator
 from airflow_registry.operators.partitions import partition_target
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection
 
     from airflow.sdk import Context
 
@@ -42,7 +42,7 @@ class UnscoredPartitionsOperator(ConsumerOperator):
     """
 
     default_task_id = "unscored_partitions"
-    template_fields: Sequence[str] = ("model", "input", "output_path")
+    template_fields: Collection[str] = ("model", "input", "output_path")
 
     def __init__(
         self,

@@ -74,7 +74,7 @@ def _tags(given: object) -> dict[str, str]:
     return tags
 
 
-def _json_mapping(what: str, value: object) -> dict[str, Any]:
+def _json_mapping(what: str, value: Any) -> dict[str, Any]:  # noqa: ANN401  whatever the caller gave
     """As it will be read again: tuples become lists, names of numbers become text."""
     if not hasattr(value, "items"):
         raise InvalidInputError(f"{what} must be a mapping; found {type(value).__name__}. Nothing was registered.")
