@@ -14,7 +14,7 @@ from airflow_registry.modeling.trained import Trained, measured
 from airflow_registry.operators.register import RegisterModelOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Sequence
 
     from airflow.sdk import Context
     from airflow.sdk.bases.decorator import TaskDecorator
@@ -24,7 +24,11 @@ class TrainModelOperator(DecoratedOperator, RegisterModelOperator):
     """Looks before it trains: a retry whose earlier try committed returns that version and does not call the function."""
 
     custom_operator_name = "@task.train_model"
-    template_fields: Collection[str] = (*DecoratedOperator.template_fields, *RegisterModelOperator.template_fields)
+    # Its two bases declare the same attribute with two types.
+    template_fields: Sequence[str] = (  # pyright: ignore[reportIncompatibleVariableOverride]
+        *DecoratedOperator.template_fields,
+        *RegisterModelOperator.template_fields,
+    )
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Train, measure and register; or return what an earlier try registered."""
