@@ -96,7 +96,9 @@ def version_row(row: RowMapping, model: ModelRow) -> VersionRow:
 
 def champion_cell(tx: Transaction, model: ModelRow, *, lock: bool = False) -> ChampionCell:
     """Who is champion now; with `lock`, until the transaction ends."""
-    row = tx.one(statements.locked_champion_of(model.id) if lock else statements.champion_of(model.id))
+    if lock:
+        tx.one(statements.lock_champion(model.id))
+    row = tx.one(statements.champion_of(model.id))
     return ChampionCell(version_id=row["version_id"], number=row["number"], revision=row["revision"], changed_at=row["changed_at"])
 
 

@@ -117,9 +117,12 @@ def champion_of(model_id: int) -> Select[Any]:
     return select(champions, versions.c.number).select_from(joined).where(champions.c.model_id == model_id)
 
 
-def locked_champion_of(model_id: int) -> Select[Any]:
-    """The same, moved by nobody else before we commit."""
-    return champion_of(model_id).with_for_update(of=champions)
+def lock_champion(model_id: int) -> Select[Any]:
+    """From here on nobody else moves the champion before we commit.
+
+    To be read afterwards: a lock that had to wait sees what is joined to its row as it was before it waited.
+    """
+    return select(champions.c.revision).where(champions.c.model_id == model_id).with_for_update()
 
 
 def replace_champion(model_id: int, *, seen_revision: int, version_id: int | None, now: datetime) -> Update:
