@@ -35,15 +35,6 @@ def test_the_package_itself_loads_no_airflow_and_nothing_heavy():
     assert not loaded & {"airflow", "sqlalchemy", *HEAVY}
 
 
-@pytest.mark.parametrize(
-    "module", ["operators", "champion", "assets", "decorators.train_model", "sensors", "hooks.registry", "plugin", "provider"]
-)
-def test_what_a_dag_file_imports_loads_nothing_heavy(module):
-    alone = loaded_by("import airflow.sdk.definitions.asset, airflow.sdk, airflow.sdk.bases.hook, airflow.sdk.bases.sensor")
-    added = loaded_by(f"import airflow.sdk\nimport airflow_registry.{module}") - alone
-    assert not added & set(HEAVY)
-
-
 def test_the_public_names_are_all_there_and_nothing_else():
     assert sorted(airflow_registry.__all__) == sorted(airflow_registry._HOMES)
     for name in airflow_registry.__all__:
