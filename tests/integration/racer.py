@@ -10,13 +10,16 @@ import os
 import sys
 import tempfile
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from airflow_registry import ModelRegistry
 from airflow_registry.domain.ledger import Written
 from airflow_registry.domain.names import RunKey
-from airflow_registry.domain.promotion import Decision
 from airflow_registry.errors import ChampionChangedError, OutputConflictError
 from airflow_registry.service.protocol import Subscription
+
+if TYPE_CHECKING:
+    from airflow_registry.domain.promotion import Decision
 
 POLICY = {"schema": 1, "rules": [{"metric": "auc", "at_least": 0.5}]}
 SAME = RunKey(dag_id="train", run_id="monday", task_id="fit")
