@@ -24,7 +24,7 @@ from airflow_registry.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_BUSY = "another process wrote at the same time and did not finish; run this again, and look for a process that hangs"
+_BUSY = "another process holds a lock and did not finish in time; run this again, and look for a process that hangs"
 _READ_ONLY = "the database can only be read; check the file's owner and the user's rights, and whether the server is a standby"
 _GRANT = "grant the user the right, or connect as another one"
 _GONE = "its tables are gone or incomplete; restore a backup, or check the address"

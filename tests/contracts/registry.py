@@ -45,7 +45,7 @@ class RegistryContract(Registering, Promoting, Pinning, Ledger):
         before = everything()
         with self.locked(url):
             for call in (lambda: patient.register("lead"), lambda: patient.register("lead", run=run())):
-                with pytest.raises(StorageUnavailableError, match="another process wrote at the same time") as caught:
+                with pytest.raises(StorageUnavailableError, match="another process holds a lock") as caught:
                     call()
                 assert caught.value.retryable
         assert everything() == before
