@@ -11,7 +11,7 @@ from airflow_registry.domain.stage import Stage
 from airflow_registry.errors import NoChampionError, VersionNotFoundError
 from airflow_registry.service.load import Access
 from airflow_registry.sql import catalog, rows
-from airflow_registry.sql.statements import judgements, models
+from airflow_registry.sql.statements import audit, judgements, models
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 def bound(core: Core, version: ModelVersion) -> ModelVersion:
     """The version with its way to the bytes."""
     return replace(version, access=Access(core))
+
+
+def registry_uid(core: Core) -> str:
+    """The name of this registry, different for every database: what it wrote can be told from another one's."""
+    with core.store.read() as tx:
+        return str(tx.scalar(audit.registry_uid()))
 
 
 def all_models(core: Core) -> tuple[RegisteredModel, ...]:

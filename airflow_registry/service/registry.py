@@ -310,6 +310,7 @@ class ModelRegistry(OriginalInterface):
         settings = self.core.settings
         return {
             "database": self.core.store.address,
+            "registry_uid": read.registry_uid(self.core),
             "schema": self.core.store.schema,
             "artifacts": settings.artifacts,
             "deployment": settings.deployment,
