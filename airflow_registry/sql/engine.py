@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
 BUSY_TIMEOUT_S = 60.0
+_DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql+psycopg")
 _CONNECT_TIMEOUT_S = 10
 _CONNECT_DELAYS_S = (0.2, 0.8)  # a server that restarts, or has no free connection just now
 _WAL_ATTEMPTS = 100
@@ -46,7 +47,8 @@ def make_engine(database: str | URL | Engine | sqlite3.Connection) -> Engine:
         engine = database.execution_options()  # a copy with the same connections: what is switched below stays ours
     else:
         return _engine_of_url(parse_url(database))
-    _check_backend(engine.url)
+    if engine.dialect.name not in {"sqlite", "postgresql"} or engine.dialect.is_async:
+        raise ConfigurationError(f"The registry runs on SQLite and PostgreSQL; found an engine of {shown(engine.url)}.")
     _use_explicit_transactions(engine, BUSY_TIMEOUT_S)
     return engine
 
@@ -66,7 +68,11 @@ def parse_url(text: str | URL) -> URL:
         ) from error
     if url.drivername in {"postgresql", "postgres", "postgresql+psycopg2"}:
         return url.set(drivername="postgresql+psycopg")
-    _check_backend(url)
+    if url.drivername not in _DRIVERS:
+        raise ConfigurationError(
+            f"The registry runs on SQLite and PostgreSQL (drivers sqlite3 and psycopg 3); found {url.drivername!r} in {shown(url)}. Write "
+            "sqlite:////path/to/file.db or postgresql://user@host/database."
+        )
     return url.set(database=str(Path(url.database).absolute())) if is_plain_file(url) and url.database else url
 
 
@@ -94,11 +100,6 @@ def use_wal(engine: Engine) -> None:
         _switch_to_wal(pooled.driver_connection)  # type: ignore[arg-type]
     finally:
         pooled.close()
-
-
-def _check_backend(url: URL) -> None:
-    if url.get_backend_name() not in {"sqlite", "postgresql"}:
-        raise ConfigurationError(f"The registry runs on SQLite and PostgreSQL; found {url.drivername!r} in {shown(url)}.")
 
 
 def _engine_of_url(url: URL) -> Engine:

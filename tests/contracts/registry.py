@@ -11,13 +11,15 @@ import pytest
 
 from airflow_registry import ModelRegistry
 from airflow_registry.errors import DatabaseNotInitializedError, SchemaVersionError, StorageUnavailableError
+from tests.contracts.registry_auditing import Auditing
 from tests.contracts.registry_base import POLICY, run
 from tests.contracts.registry_inferring import Ledger, Pinning
 from tests.contracts.registry_promoting import Promoting
 from tests.contracts.registry_registering import Registering
+from tests.contracts.registry_storing import Storing
 
 
-class RegistryContract(Registering, Promoting, Pinning, Ledger):
+class RegistryContract(Registering, Storing, Promoting, Auditing, Pinning, Ledger):
     """Subclasses set `__test__ = True`, give the fixtures `url` and `empty_url` and the four hooks."""
 
     __test__ = False

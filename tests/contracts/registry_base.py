@@ -110,3 +110,9 @@ class RegistryBase:
                 registry.promote(model, version.number, reason="test")
 
         return make
+
+    @pytest.fixture
+    def lead(self, registry):
+        """Three good versions of `lead`, none of them promoted."""
+        for _ in range(3):
+            registry.register("lead", metrics={"auc": 0.9})

@@ -6,7 +6,6 @@ import math
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,8 +15,6 @@ from airflow_registry.domain.model import Column, Lineage, RuntimeMetrics, Signa
 from airflow_registry.domain.names import Digest
 from airflow_registry.domain.promotion import Outcome
 from airflow_registry.errors import (
-    ArtifactNotFoundError,
-    DigestMismatchError,
     InvalidInputError,
     InvalidMetricError,
     ModelNotFoundError,
@@ -118,90 +115,6 @@ class Registering(RegistryBase):
         unchanged()
         with pytest.raises(InvalidInputError, match="not both"):
             registry.register("lead", run=run(), idempotency_key="x")
-
-    # -- bytes -------------------------------------------------------------------------------------------------------------
-    def test_bytes_are_in_the_store_before_the_row_and_whole(self, registry, tmp_path):
-        (tmp_path / "model.bin").write_bytes(b"weights")
-        version = registry.register("lead", tmp_path / "model.bin")
-        assert version.artifact.is_stored
-        assert version.digest == "sha256:" + __import__("hashlib").sha256(b"weights").hexdigest()
-        assert Path(version.remote_path).read_bytes() == b"weights"
-        assert version.remote_path.startswith(str(tmp_path / "artifacts" / "plain" / "lead"))
-        assert Path(version.download(str(tmp_path / "copy"))).read_bytes() == b"weights"
-
-    def test_bytes_that_cannot_be_stored_leave_no_row(self, registry, tmp_path, unchanged):
-        unchanged()
-        (tmp_path / "artifacts").write_text("a file where the store's folder should be")
-        (tmp_path / "model.bin").write_bytes(b"weights")
-        with pytest.raises(OSError, match="artifacts"):
-            registry.register("lead", tmp_path / "model.bin")
-
-    def test_a_row_that_cannot_be_written_leaves_only_an_orphan(self, registry, tmp_path, everything, sql):
-        sql("DELETE FROM airflow_registry_audit_head")  # the last thing that a registration touches
-        before = everything()
-        (tmp_path / "model.bin").write_bytes(b"weights")
-        with pytest.raises(Exception, match="audit chain"):
-            registry.register("lead", tmp_path / "model.bin")
-        assert everything() == before
-        assert len(list((tmp_path / "artifacts").rglob("model.bin"))) == 1
-
-    @pytest.mark.parametrize("copy", [True, False])
-    def test_an_artifact_that_changed_is_never_loaded(self, registry, tmp_path, copy):
-        from sklearn.linear_model import LogisticRegression
-
-        fitted = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
-        stored = registry.register("lead", fitted)
-        if not copy:
-            (tmp_path / "own.skops").write_bytes(Path(stored.remote_path).read_bytes())
-            stored = registry.register("lead", tmp_path / "own.skops", copy=False)
-        assert stored.load().predict([[1.0]]) == [1]
-        content = bytearray(Path(stored.remote_path).read_bytes())
-        content[len(content) // 2] ^= 1
-        Path(stored.remote_path).write_bytes(content)
-        with pytest.raises(DigestMismatchError, match="Nothing was loaded"):
-            registry.get(stored.ref).load()
-        with pytest.raises(DigestMismatchError):
-            stored.download(str(tmp_path / "copy"))
-
-    def test_what_stays_where_it_is_is_marked_as_not_ours(self, registry, tmp_path):
-        (tmp_path / "model.bin").write_bytes(b"weights")
-        version = registry.register("lead", tmp_path / "model.bin", copy=False)
-        assert (version.remote_path, version.artifact.is_stored) == (str(tmp_path / "model.bin"), False)
-        far = registry.register("lead", "s3://bucket/model.bin", copy=False)
-        assert (far.remote_path, far.digest, far.artifact.is_stored) == ("s3://bucket/model.bin", None, False)
-        with pytest.raises(InvalidInputError, match="cannot be verified"):
-            far.load()
-
-    def test_metadata_alone_can_be_registered_and_says_that_there_is_nothing_to_load(self, registry, tmp_path):
-        version = registry.register("lead")
-        assert (version.remote_path, version.digest, version.artifact.format) == ("", None, "none")
-        with pytest.raises(ArtifactNotFoundError, match="metadata only"):
-            version.load()
-        with pytest.raises(ArtifactNotFoundError, match="nothing to download"):
-            version.download(str(tmp_path))
-
-    @pytest.mark.parametrize(
-        ("content", "message"), [(None, "(?i)no such|not there|there is no"), (b"", "(?i)empty")], ids=["missing", "empty"]
-    )
-    def test_an_artifact_that_is_not_there_or_empty_registers_nothing(self, registry, tmp_path, unchanged, content, message):
-        unchanged()
-        if content is not None:
-            (tmp_path / "model.bin").write_bytes(content)
-        with pytest.raises((ArtifactNotFoundError, InvalidInputError), match=message):
-            registry.register("lead", tmp_path / "model.bin")
-        with pytest.raises(ModelNotFoundError):
-            registry.versions("lead")
-
-    def test_an_artifact_that_cannot_be_read_registers_nothing(self, registry, unchanged):
-        unchanged()
-        with pytest.raises((OSError, InvalidInputError), match="/proc/self/mem"):
-            registry.register("lead", "/proc/self/mem")
-
-    @pytest.mark.parametrize("artifact", [42, b"bytes", object(), dict])
-    def test_what_is_no_model_registers_nothing(self, registry, unchanged, artifact):
-        unchanged()
-        with pytest.raises(InvalidInputError, match=r"predict|class"):
-            registry.register("lead", artifact)
 
     # -- facts -------------------------------------------------------------------------------------------------------------
     def test_everything_that_is_said_about_a_version_is_read_again(self, registry, open_registry, tmp_path):

@@ -225,3 +225,25 @@ class TestRegistryOnPostgres(RegistryContract):
     @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg", "postgresql+psycopg2"])
     def test_every_usual_spelling_of_the_address_means_the_same_driver(self, registry, url, scheme):
         assert ModelRegistry(url.replace("postgresql+psycopg", scheme)).models() == ()
+
+    @pytest.mark.parametrize("name", ["Models", "order", "model_registry"])
+    def test_the_view_has_its_name_in_lower_case_as_sql_means_it(self, url, registry, sql, name):
+        registry.register("lead", metrics={"auc": 0.5})
+        for _ in range(2):
+            ModelRegistry(url, table_name=name)
+        try:
+            [row] = sql(f'SELECT * FROM "{name.lower()}"')
+            assert (row[1:3], row[3], row[4:]) == (("lead", 1), "2026-01-01 12:00:00", ('{"auc": 0.5}', "", "DEVELOPMENT"))
+        finally:
+            sql(f'DROP VIEW "{name.lower()}"')
+
+    def test_a_table_of_the_original_design_is_imported(self, url, registry, sql):
+        sql("CREATE TABLE theirs (id int, name text, version text, registered_date timestamp, metrics text, remote_path text, stage text)")
+        sql("INSERT INTO theirs VALUES (7, 'churn', '3', '2020-02-25 12:42:49', '{}', 's3://m', 'PRODUCTION')")
+        try:
+            champion = ModelRegistry(url, table_name="theirs").production("churn")
+            assert (champion.number, str(champion.registered_at), champion.remote_path) == (3, "2020-02-25 12:42:49+00:00", "s3://m")
+            assert sql("SELECT id FROM theirs_before_airflow_registry") == [(7,)]
+        finally:
+            sql("DROP VIEW theirs")
+            sql("DROP TABLE theirs_before_airflow_registry")

@@ -166,7 +166,15 @@ class TestRegistryOnSqlite(RegistryContract):
 
     @pytest.mark.parametrize(
         ("address", "message"),
-        [("registry.db", "not a URL"), ("mysql://host/db", "found 'mysql'"), ("sqlite:///x.db?timeout=soon", "'soon'"), (5, "found int")],
+        [
+            ("registry.db", "not a URL"),
+            ("mysql://host/db", "found 'mysql'"),
+            ("postgresql+asyncpg://host/db", "asyncpg"),
+            ("sqlite+aiosqlite:///x.db", "aiosqlite"),
+            ("postgresql://host:port/db", "not a URL"),
+            ("sqlite:///x.db?timeout=soon", "'soon'"),
+            (5, "found int"),
+        ],
     )
     def test_an_address_that_cannot_be_used_is_a_configuration_error(self, address, message):
         with pytest.raises(ConfigurationError, match=message):
