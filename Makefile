@@ -38,7 +38,8 @@ check: venv  ## The inner loop: format, lint, types, import contracts, unit test
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 	$(BIN)/codespell --ignore-words-list $(NOT_MISSPELT)
-	$(PYTEST) $(PARALLEL) -m "not soak" tests/unit
+	$(PYTEST) -m "not soak" --cov=airflow_registry.domain --cov-branch --cov-fail-under=100 --cov-report= tests/unit/domain
+	$(PYTEST) $(PARALLEL) -m "not soak" --ignore=tests/unit/domain tests/unit
 
 test: check  ## All that CI runs: check, real PostgreSQL, a real Airflow inside the tests, then end to end
 	$(PYTEST) $(PARALLEL) -m "not soak and not e2e" --ignore=tests/unit tests
