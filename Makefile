@@ -49,7 +49,7 @@ e2e: venv  ## Only the end-to-end test: dags/ under a real `airflow standalone`
 	$(PYTEST) -m "e2e and not soak" tests
 
 soak: venv  ## The long forms of the tests
-	$(PYTEST) -m soak tests
+	$(PYTEST) --capture=no -m soak tests
 
 demo: venv  ## The loop on real flights in a real Airflow, with a table of what happened (KEEP=1: stays up)
 	@KEEP=$(KEEP) $(BIN)/python -m airflow_registry.testing.demo
