@@ -113,8 +113,14 @@ def format_of(path: str) -> str:
     return _EXTENSIONS.get(Path(path).suffix.lower(), "file")
 
 
-def load(path: str, format: str, trust: Trust) -> object:  # noqa: A002  the word that people use
+def load(path: str, format: str, trust: Trust, *, shown: str | None = None) -> object:  # noqa: A002  the word that people use
     """The model in a file whose digest the caller has verified.
+
+    Args:
+        path: The file.
+        format: How it was written.
+        trust: What may be loaded.
+        shown: What messages call the file, where `path` is a copy that nobody will find; default: its path.
 
     Raises:
         ArtifactNotFoundError: If there is no such file.
@@ -127,9 +133,9 @@ def load(path: str, format: str, trust: Trust) -> object:  # noqa: A002  the wor
     if not Path(path).is_file():
         raise ArtifactNotFoundError(f"There is no artifact file at {path}, so nothing was loaded.")
     if format == "skops":
-        return skops_format.load(path, frozenset(trust.trusted_types))
-    trust.check_code(f"the {format} file {path}")
-    return pickle_format.load(path, format)
+        return skops_format.load(path, frozenset(trust.trusted_types), shown=shown or path)
+    trust.check_code(f"the {format} file {shown or path}")
+    return pickle_format.load(path, format, shown=shown or path)
 
 
 def _check_model(model: object) -> None:

@@ -43,8 +43,8 @@ def dump(model: object, path: str, format_: str) -> None:
         ) from error
 
 
-def load(path: str, format_: str) -> object:
-    """Read what `dump` wrote. This runs the code in the file.
+def load(path: str, format_: str, *, shown: str) -> object:
+    """Read what `dump` wrote. This runs the code in the file, which messages call `shown`.
 
     Raises:
         CorruptionError: If the file is truncated or damaged.
@@ -57,12 +57,12 @@ def load(path: str, format_: str) -> object:
         raise
     except (ImportError, AttributeError) as error:
         raise InvalidInputError(
-            f"The {format_} file {path} needs code that this process cannot import: {error}. Install the package that holds the "
+            f"The {format_} file {shown} needs code that this process cannot import: {error}. Install the package that holds the "
             "model's class in the version that it was trained with; a class that was defined in a script must move to a module."
         ) from error
     except _DAMAGE as error:
         raise CorruptionError(
-            f"The {format_} file {path} cannot be read ({type(error).__name__}: {error}): it is truncated or damaged, or was written "
+            f"The {format_} file {shown} cannot be read ({type(error).__name__}: {error}): it is truncated or damaged, or was written "
             "by library versions that this process cannot read. Nothing was loaded. Register the model again from its source."
         ) from error
 

@@ -65,8 +65,8 @@ def dump(model: object, path: str, trusted_types: frozenset[str] | None) -> tupl
     return ()
 
 
-def load(path: str, trusted_types: frozenset[str]) -> object:
-    """Read a skops file; only reviewed types and `trusted_types` are built.
+def load(path: str, trusted_types: frozenset[str], *, shown: str) -> object:
+    """Read a skops file, which messages call `shown`; only reviewed types and `trusted_types` are built.
 
     Raises:
         CorruptionError: If the file is not a whole skops file, or its indices point outside its arrays.
@@ -75,12 +75,12 @@ def load(path: str, trusted_types: frozenset[str]) -> object:
         UntrustedArtifactError: If it holds other types; all of them are named.
     """
     skops = _skops()
-    with _clear_errors(path):
+    with _clear_errors(shown):
         found = set(skops.get_untrusted_types(file=path))
         if refused := found - TRUSTED_TYPES - trusted_types - partials.reviewed(found, path):
-            raise UntrustedArtifactError(_refusal(path, refused))
+            raise UntrustedArtifactError(_refusal(shown, refused))
         model: object = skops.load(path, trusted=sorted(found))
-        index_bounds.check(model, path)
+        index_bounds.check(model, shown)
     return model
 
 

@@ -50,7 +50,7 @@ def load(core: Core, version: ModelVersion) -> Any:  # noqa: ANN401  whatever th
             "Read it yourself from remote_path, or register it with copy=True."
         )
     with core.artifacts.open_verified(artifact.remote_path, artifact.digest) as path:
-        return formats.load(path, artifact.format, trust(core, version))
+        return formats.load(path, artifact.format, trust(core, version), shown=f"{artifact.remote_path} ({version.ref})")
 
 
 def download(core: Core, version: ModelVersion, folder: str) -> str:

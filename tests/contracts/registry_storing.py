@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from airflow_registry.errors import (
     ArtifactNotFoundError,
+    CorruptionError,
     DigestMismatchError,
     InvalidInputError,
     ModelNotFoundError,
@@ -155,6 +156,14 @@ class Storing(RegistryBase):
         sql("UPDATE airflow_registry_versions SET is_imported = :yes", yes=True)
         with pytest.raises(UntrustedArtifactError):
             registry.get(version.ref).load()
+
+    def test_what_cannot_be_loaded_is_named_by_its_version_and_remote_path(self, registry, open_registry, pickled, tmp_path):
+        (tmp_path / "broken.skops").write_text("no zip")
+        broken = registry.register("lead", tmp_path / "broken.skops")
+        for version in (broken, open_registry(deployment="other").get(pickled.ref)):
+            with pytest.raises((CorruptionError, UntrustedArtifactError)) as caught:
+                version.load()
+            assert f"{version.remote_path} ({version.ref})" in str(caught.value)
 
     # -- evaluating --------------------------------------------------------------------------------------------------------
     def test_challenger_and_champion_are_evaluated_on_the_same_rows(self, registry, tmp_path, sql):
