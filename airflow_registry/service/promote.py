@@ -65,10 +65,10 @@ def promote(core: Core, model: str, version: object, order: Order) -> Promotion:
         ChampionChangedError: If the champion is not the one that was compared with.
         IllegalTransitionError: If the version may not go to PRODUCTION from where it is.
     """
-    if (order.decision is None) == (not order.reason):
+    if (order.decision is None) == (not _says(order.reason)):
         raise InvalidInputError(
             "A promotion needs either decision= (from decide(), the gate) or reason= (a person's override, recorded as such); "
-            f"found {'both' if order.reason else 'neither'}."
+            f"found {'both' if order.decision is not None else 'neither'}."
         )
     with core.store.write() as tx:
         row, cell = _locked(tx, model, version)
@@ -103,8 +103,8 @@ def rollback(core: Core, model: str, order: Order) -> Promotion:
     Raises:
         NoChampionError: If there is nothing to roll back from or to.
     """
-    if not order.reason:
-        raise InvalidInputError("A rollback needs a reason: somebody will ask for it later.")
+    if not _says(order.reason):
+        raise InvalidInputError("A rollback needs reason= in words: somebody will ask for it later. Nothing was changed.")
     with core.store.write() as tx:
         found = catalog.need_model(tx, model)
         cell = catalog.champion_cell(tx, found, lock=True)
@@ -197,10 +197,8 @@ def _check_subject(row: catalog.VersionRow, decision: Decision) -> None:
 def _check_approval(core: Core, row: catalog.VersionRow, decision: Decision) -> None:
     ref = row.value.ref
     if not decision.approved:
-        reasons = "; ".join(reason.text for reason in decision.reasons if reason.passed is False)
-        raise NotApprovedError(
-            f"{ref} was not approved ({decision.outcome}): {reasons}. Train a better version, or override with a reason."
-        )
+        reasons = " ".join(reason.text for reason in decision.reasons if reason.passed is False)  # each is a sentence
+        raise NotApprovedError(f"{ref} was not approved ({decision.outcome}): {reasons} Train a better version, or override with a reason.")
     if decision.expires_at is not None and core.now() >= decision.expires_at:
         raise NotApprovedError(f"The decision about {ref} expired at {decision.expires_at:%Y-%m-%d %H:%M} UTC. Decide again.")
 
@@ -211,6 +209,11 @@ def _previous_holder(tx: Transaction, model: catalog.ModelRow, cell: catalog.Cha
         if holder["to_stage"] == Stage.PRODUCTION and holder["version_id"] != cell.version_id:
             return catalog.need_version(tx, model, holder["number"])
     raise NoChampionError(f"Model {model.name!r} cannot be rolled back: no other version was ever in PRODUCTION. Promote one instead.")
+
+
+def _says(reason: str | None) -> bool:
+    """Whether there is a reason in it; blanks are none."""
+    return bool(reason and reason.strip())
 
 
 def _described(number: int | None, revision: int | None) -> str:

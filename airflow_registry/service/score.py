@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from airflow_registry.sql.catalog import VersionRow
     from airflow_registry.sql.store import Transaction
 
+_FILE = re.compile(r"^file://(localhost(?=/))?")
 LONGEST_OUTPUT_BYTES = 2000  # PostgreSQL's indexes take no longer keys
 
 
@@ -112,7 +114,10 @@ def whois(core: Core, path: str) -> LedgerEntry:
         if row is None and Path(place).is_file():
             row = tx.first(statements.entry_by_digest(content_digest(place)))
     if row is None:
-        raise NotFoundError(f"The ledger does not know who wrote {path!r}: no committed output is there, and none has these bytes.")
+        raise NotFoundError(
+            f"The ledger does not know who wrote {path!r}: no committed output is there, and none has these bytes. "
+            "Give the path as the task wrote it; only what BatchInferenceOperator, scoring(...) or record_predictions wrote is known."
+        )
     return rows.ledger_entry(row)
 
 
@@ -133,7 +138,7 @@ def output_key(output: str) -> str:
     refuse_unrendered(output, "output")
     if not isinstance(output, (str, os.PathLike)) or not os.fspath(output):
         raise InvalidInputError(f"An output is a folder or URI; found {output!r}.")
-    text = os.fspath(output).removeprefix("file://")
+    text = _FILE.sub("", os.fspath(output))
     place = text.rstrip("/") if "://" in text else os.path.abspath(text)  # noqa: PTH100  no symbolic link is followed
     if len(place.encode()) > LONGEST_OUTPUT_BYTES:
         raise InvalidInputError(f"The output {place[:60]!r}… has {len(place.encode())} bytes; at most {LONGEST_OUTPUT_BYTES} can be kept.")

@@ -297,7 +297,14 @@ class Ledger(RegistryBase):
     def test_who_wrote_a_path_is_known_by_folder_file_and_neighbour(self, registry, score, tmp_path):
         done = score(1)
         folder = tmp_path / "out" / "day=1"
-        for path in (folder, f"{folder}/", folder / "predictions.parquet", folder / "_manifest.json", f"file://{folder}"):
+        for path in (
+            folder,
+            f"{folder}/",
+            folder / "predictions.parquet",
+            folder / "_manifest.json",
+            f"file://{folder}",
+            f"file://localhost{folder}",
+        ):
             assert registry.whois(str(path)) == done
 
     def test_who_wrote_a_copied_file_is_known_by_its_bytes(self, registry, score, tmp_path):
