@@ -32,6 +32,11 @@ _BY_CODE: tuple[tuple[tuple[str, ...], type[RegistryError], str], ...] = (
     (("SQLITE_BUSY", "SQLITE_LOCKED", "55P03", "40P01", "40001"), StorageUnavailableError, _BUSY),
     (("SQLITE_READONLY", "25006"), StorageUnavailableError, _READ_ONLY),
     (("SQLITE_FULL", "53100"), StorageUnavailableError, "the disk is full; make room, then run this again"),
+    (
+        ("SQLITE_IOERR",),
+        StorageUnavailableError,
+        "its disk cannot be read or written; check whether it is full or gone, then run this again",
+    ),
     (("SQLITE_CANTOPEN",), StorageUnavailableError, "the file cannot be opened; check that it is there and the user's rights"),
     (("SQLITE_NOTADB",), ConfigurationError, "it is no SQLite database; check the address of the registry"),
     (("SQLITE_CORRUPT",), CorruptionError, "the file is damaged; restore a backup"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 import sqlite3
 import subprocess
@@ -101,6 +102,17 @@ class TestRegistryOnSqlite(RegistryContract):
 
         with pytest.raises(StorageUnavailableError, match="disk is full"):
             registry.register("lead", description="x" * 1_000_000)
+        assert [version.number for version in ModelRegistry(url).versions("lead")] == [1]
+
+    def test_a_file_that_may_not_grow_names_the_disk_and_changes_nothing(self, registry, url):
+        registry.register("lead")
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (self.file(url).stat().st_size, hard))  # as a quota does
+        try:
+            with pytest.raises(StorageUnavailableError, match="disk .*full"):
+                registry.register("lead", description="x" * 1_000_000)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         assert [version.number for version in ModelRegistry(url).versions("lead")] == [1]
 
     def test_a_folder_that_cannot_be_made_is_a_configuration_error(self, tmp_path):
