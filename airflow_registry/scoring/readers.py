@@ -35,8 +35,9 @@ def reading(file: str) -> Iterator[None]:
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise storage_fault(error, f"Reading {file}") from error
+        said = str(error).rstrip(". ")
         raise InvalidInputError(
-            f"The input file {file} cannot be read: {error}. Expected a whole parquet or CSV file; found an empty, truncated or "
+            f"The input file {file} cannot be read: {said}. Expected a whole parquet or CSV file; found an empty, truncated or "
             "damaged one, or a CSV column whose later values do not fit its first ones. Write it again, and let writers rename when done."
         ) from error
 

@@ -168,7 +168,7 @@ def test_a_file_of_zero_bytes_is_named(tmp_path, name):
 def test_a_truncated_parquet_file_is_named(parquet):
     path = parquet(1000)
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(InvalidInputError, match=r"input\.parquet.*truncated"):
+    with pytest.raises(InvalidInputError, match=r"input\.parquet.*[^.]\. Expected.*truncated"):
         open_source(path)
 
 
