@@ -76,7 +76,7 @@ def test_the_blocks_without_airflow_run_in_an_empty_folder(block, tmp_path):
         [sys.executable, "-W", "error::UserWarning:airflow_registry", "-c", block],
         cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stderr) == (0, "")  # a warning in the first minutes looks like a mistake of the reader's
     assert "PRODUCTION" in done.stdout or "lead_scoring:1" in done.stdout
 
 
