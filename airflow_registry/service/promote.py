@@ -158,7 +158,7 @@ def _by_decision(core: Core, tx: Transaction, row: catalog.VersionRow, cell: cat
     decision, decision_id = _stored(tx, order.decision)
     _check_subject(row, decision)
     made = tx.first(statements.promotion_by_decision(decision_id))
-    if made is not None:  # a retry whose earlier try committed; the decision may have expired since
+    if made is not None and cell.version_id == row.id:  # a retry whose earlier try committed; the decision may have expired since
         return replace(rows.promotion(made), created=False)
     _check_approval(core, row, decision)
     if cell.revision != decision.revision:

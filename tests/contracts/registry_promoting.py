@@ -159,6 +159,16 @@ class Promoting(RegistryBase):
         with pytest.raises(ChampionChangedError, match=r"v1 \(revision 1\), but champion v1 \(revision 3\)"):
             registry.promote("lead", 2, decision=decision)
 
+    def test_a_decision_whose_promotion_was_rolled_back_does_not_pass_for_a_promotion(self, registry, lead, unchanged):
+        registry.promote("lead", 1, reason="x")
+        decision = registry.decide("lead", 2, policy=POLICY)
+        registry.promote("lead", 2, decision=decision)
+        assert not registry.promote("lead", 2, decision=decision).created
+        registry.rollback("lead", reason="x")
+        unchanged()
+        with pytest.raises(ChampionChangedError, match=r"v1 \(revision 1\), but champion v1 \(revision 3\)"):
+            registry.promote("lead", 2, decision=decision)
+
     def test_a_champion_that_was_archived_in_between_is_noticed(self, registry, lead):
         registry.promote("lead", 1, reason="x")
         decision = registry.decide("lead", 2, policy=POLICY)
