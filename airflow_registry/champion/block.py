@@ -209,6 +209,7 @@ class _CommitOperator(BaseOperator):
         registry = RegistryHook(self.registry_conn_id).registry()
         uid = _reopened(registry, context, intent) if intent["already_live"] else intent["intent"]
         entry = registry.commit_output(uid, written(intent["output"]))
+        self.log.info("%s is live by %s:%s", intent["output"], intent["model"], intent["version"])
         return {**entry.to_json(), "created": True}
 
 
