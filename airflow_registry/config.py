@@ -1,11 +1,12 @@
 """Settings: the only reader of environment variables. Built at the edge, handed down.
 
-Order: argument, Airflow connection, environment, default. Where each value came from is remembered, because "which registry am I
-talking to, and who said so" is the first question when something is missing.
+Order: argument, Airflow connection (outside Airflow: the default one as the environment holds it), environment, default. Where each
+value came from is remembered, because "which registry am I talking to, and who said so" is the first question when something is missing.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 DATABASE_VARIABLE = "AIRFLOW_REGISTRY_DATABASE"
 ARTIFACTS_VARIABLE = "AIRFLOW_REGISTRY_ARTIFACTS"
 DEPLOYMENT_VARIABLE = "AIRFLOW_REGISTRY_DEPLOYMENT"
+DEFAULT_CONNECTION = "airflow_registry_default"
+CONNECTION_VARIABLE = "AIRFLOW_CONN_AIRFLOW_REGISTRY_DEFAULT"
 IMAGE_VARIABLES = ("AIRFLOW_REGISTRY_CONTAINER_IMAGE", "CONTAINER_IMAGE")
 DEFAULT = "default"
 TRUST_RULES = ("none", "own", "all")
@@ -37,6 +40,16 @@ class ConnectionFields:
     deployment: str | None = None
     trusted: str | None = None
     trusted_types: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, conn_id: str, *, password: str | None, extra: Mapping[str, object]) -> ConnectionFields:
+        """The fields as Airflow keeps them: all but the password stand in the connection's extra."""
+        return cls(
+            conn_id=conn_id,
+            password=password or None,
+            trusted_types=_names(extra.get("trusted_types")),
+            **{name: _text(extra.get(name)) for name in ("database_dsn", "artifacts", "deployment", "trusted", "aws_conn_id")},
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,12 +103,15 @@ def resolve(
         database_url: Argument of the caller.
         artifacts: Argument of the caller.
         deployment: Argument of the caller.
-        connection: The Airflow connection, where there is one.
+        connection: The Airflow connection, where there is one; None for the one that the environment holds, as outside Airflow.
         environ: Environment; None for the process's own.
+
+    Raises:
+        ConfigurationError: If the connection in the environment cannot be read.
     """
     environ = os.environ if environ is None else environ
-    conn = connection or ConnectionFields(conn_id="")
-    named = f"connection {conn.conn_id}"
+    conn = connection or _connection_in(environ)
+    named = f"environment {CONNECTION_VARIABLE}" if connection is None else f"connection {conn.conn_id}"
     database, database_from = _first(
         (database_url, "argument"),
         (_with_password(conn), named),
@@ -158,6 +174,49 @@ _REMEDIES = (
 
 def _first(*candidates: tuple[str | None, str]) -> tuple[str, str]:
     return next((value, origin) for value, origin in candidates if value)
+
+
+def _connection_in(environ: Mapping[str, str]) -> ConnectionFields:
+    """The default connection as Airflow reads it from the environment: JSON, or a URI whose query is the extra."""
+    text = environ.get(CONNECTION_VARIABLE, "").strip()
+    if not text:
+        return ConnectionFields(conn_id="")
+    try:
+        password, extra = _from_json(text) if text.startswith("{") else _from_uri(text)
+        return ConnectionFields.of(DEFAULT_CONNECTION, password=password, extra=extra)
+    except (AttributeError, TypeError, ValueError):  # from nobody: the text may hold a password
+        raise ConfigurationError(
+            f"{CONNECTION_VARIABLE} is not a connection. Expected JSON such as "
+            '{"conn_type": "airflow_registry", "extra": {"database_dsn": "postgresql://registry@db/registry"}}.'
+        ) from None
+
+
+def _from_json(text: str) -> tuple[str | None, Mapping[str, object]]:
+    found = json.loads(text)
+    extra = found.get("extra") or {}
+    return _text(found.get("password")), dict(json.loads(extra) if isinstance(extra, str) else extra)
+
+
+def _from_uri(text: str) -> tuple[str | None, Mapping[str, object]]:
+    from urllib.parse import parse_qsl, unquote, urlsplit
+
+    parts = urlsplit(text)
+    if not parts.scheme:
+        raise ValueError
+    query: dict[str, object] = dict(parse_qsl(parts.query))
+    extra = query.get("__extra__")  # how Airflow writes an extra that is more than names and texts
+    return parts.password and unquote(parts.password), dict(json.loads(str(extra))) if extra else query
+
+
+def _text(value: object) -> str | None:
+    """An empty field of the form is stored as null or ''; both mean that it was not filled in."""
+    return None if value is None else str(value).strip() or None
+
+
+def _names(value: object) -> tuple[str, ...]:
+    """The form gives one text with commas, a connection written as JSON may give a list."""
+    items = value if isinstance(value, list) else str(value or "").split(",")
+    return tuple(name for item in items if (name := str(item).strip()))
 
 
 def _with_password(connection: ConnectionFields) -> str | None:

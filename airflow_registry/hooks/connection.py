@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException, ErrorType
 
+from airflow_registry import config
 from airflow_registry.config import ConnectionFields
 from airflow_registry.errors import ConfigurationError, StorageUnavailableError
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
-DEFAULT_CONNECTION = "airflow_registry_default"
+DEFAULT_CONNECTION = config.DEFAULT_CONNECTION
 CONNECTION_TYPE = "airflow_registry"
 
 
@@ -51,25 +52,7 @@ def _parse(connection: Connection) -> ConnectionFields:
             f"The Airflow connection {connection.conn_id!r} is of type {connection.conn_type!r}. A registry needs one of type "
             f"{CONNECTION_TYPE!r}: change its type, or name another connection in registry_conn_id."
         )
-    extra: dict[str, Any] = connection.extra_dejson
-    return ConnectionFields(
-        conn_id=connection.conn_id,
-        password=connection.password or None,
-        trusted_types=_names(extra.get("trusted_types")),
-        **{name: _text(extra, name) for name in ("database_dsn", "artifacts", "deployment", "trusted", "aws_conn_id")},
-    )
-
-
-def _text(extra: dict[str, Any], name: str) -> str | None:
-    """An empty field of the form is stored as null or ''; both mean that it was not filled in."""
-    value = extra.get(name)
-    return str(value).strip() or None if value is not None else None
-
-
-def _names(value: object) -> tuple[str, ...]:
-    """The form gives one text with commas, a connection written as JSON may give a list."""
-    items = value if isinstance(value, list) else str(value or "").split(",")
-    return tuple(name for item in items if (name := str(item).strip()))
+    return ConnectionFields.of(connection.conn_id, password=connection.password, extra=connection.extra_dejson)
 
 
 def supervisor() -> Any:  # noqa: ANN401  Airflow gives it no public type

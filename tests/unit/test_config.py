@@ -37,6 +37,34 @@ def test_the_connection_goes_before_the_environment():
     assert (settings.trusted, settings.trusted_types) == ("all", ("a.B",))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"conn_type": "airflow_registry", "password": "p@ss", "extra": {"database_dsn": "postgresql://u@h/db", "trusted_types": ["a.B"]}}',
+        '{"password": "p@ss", "extra": "{\\"database_dsn\\": \\"postgresql://u@h/db\\", \\"trusted_types\\": \\"a.B\\"}"}',
+        "airflow-registry://:p%40ss@/?database_dsn=postgresql%3A%2F%2Fu%40h%2Fdb&trusted_types=a.B",
+        "airflow-registry://:p%40ss@/?__extra__=%7B%22database_dsn%22%3A%22postgresql%3A%2F%2Fu%40h%2Fdb%22%2C%22trusted_types%22%3A%22a.B%22%7D",
+    ],
+    ids=["json", "json-in-json", "uri", "uri-extra"],
+)
+def test_outside_airflow_the_default_connection_is_read_from_the_environment(text):
+    settings = resolve(environ=ENVIRONMENT | {"AIRFLOW_CONN_AIRFLOW_REGISTRY_DEFAULT": text})
+    assert where(settings) == ("postgresql://u:p%40ss@h/db", "/env", "env")
+    assert settings.trusted_types == ("a.B",)
+    assert settings.origins["database"] == "environment AIRFLOW_CONN_AIRFLOW_REGISTRY_DEFAULT"
+    assert settings.origins["artifacts"] == "environment AIRFLOW_REGISTRY_ARTIFACTS"
+
+
+@pytest.mark.parametrize(
+    "text", ['{"password": "hidden"', "[]", '{"extra": "hidden"}', '{"extra": [1]}', "hidden", "airflow-registry://[hidden"]
+)
+def test_a_connection_in_the_environment_that_is_none_is_refused_and_not_shown(text):
+    with pytest.raises(ConfigurationError, match="AIRFLOW_CONN_AIRFLOW_REGISTRY_DEFAULT is not a connection") as caught:
+        resolve(environ={"AIRFLOW_CONN_AIRFLOW_REGISTRY_DEFAULT": text})
+    assert "hidden" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
 def test_the_environment_goes_before_the_default():
     settings = resolve(environ=ENVIRONMENT)
     assert where(settings) == ("postgresql://env/db", "/env", "env")
