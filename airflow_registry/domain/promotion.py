@@ -45,14 +45,6 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Champion:
-    """The version in PRODUCTION, and how often the champion has changed up to it."""
-
-    number: int
-    revision: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What the pure gate returns; a `Decision` is a verdict that was stored."""
 

@@ -1,22 +1,14 @@
-"""The signature: which columns go into a model, in which order, and what comes out.
-
-Law: `signature_from_json(signature_to_json(signature)) == signature`.
-"""
+"""The signature as a model and its example data know it: which columns go in, in which order, and what comes out."""
 
 from __future__ import annotations
 
 import sys
-from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_registry.domain.model import Column, Signature
-from airflow_registry.errors import InvalidInputError, SignatureMismatchError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+from airflow_registry.errors import InvalidInputError
 
 _LAYOUTS = {"large_string": "string", "string_view": "string", "large_binary": "binary", "binary_view": "binary"}
-_SKIPPED_STEPS = (None, "passthrough")
 
 
 def capture(model: object, example: Any = None) -> Signature | None:  # noqa: ANN401  a pandas DataFrame or Arrow table
@@ -38,42 +30,6 @@ def capture(model: object, example: Any = None) -> Signature | None:  # noqa: AN
     inputs = tuple(Column(name=name, type=columns.get(name)) for name in names)
     output = _output(model)
     return Signature(inputs=inputs, output=output) if inputs or output else None
-
-
-def select(signature: Signature | None, schema_names: Iterable[str]) -> tuple[str, ...]:
-    """The columns of a data set that go into the model, in the model's order; all of them if the model's are not known.
-
-    Raises:
-        SignatureMismatchError: If columns are missing or ambiguous; all of them are named at once.
-    """
-    present = Counter(schema_names)
-    if signature is None or not signature.inputs:
-        return tuple(present)
-    missing = [column for column in signature.inputs if not present[column.name]]
-    doubled = [name for name in signature.names if present[name] > 1]
-    if missing or doubled:
-        raise SignatureMismatchError(_mismatch(missing, doubled, tuple(present)))
-    return signature.names
-
-
-def signature_to_json(signature: Signature) -> dict[str, Any]:
-    """Small JSON; the columns keep their order."""
-    return {"inputs": [{"name": column.name, "type": column.type} for column in signature.inputs], "output": signature.output}
-
-
-def signature_from_json(data: Mapping[str, Any]) -> Signature:
-    """What `signature_to_json` made.
-
-    Raises:
-        InvalidInputError: If it is something else.
-    """
-    try:
-        inputs = tuple(Column(name=column["name"], type=column.get("type")) for column in data.get("inputs", ()))
-        return Signature(inputs=inputs, output=data.get("output"))
-    except (AttributeError, KeyError, TypeError) as error:
-        raise InvalidInputError(
-            f"{data!r} is not a signature. Expected {{'inputs': [{{'name': 'age', 'type': 'int64'}}], 'output': 'double'}}."
-        ) from error
 
 
 def _columns_of(example: Any) -> dict[str, str | None]:  # noqa: ANN401  a pandas DataFrame or Arrow table
@@ -144,10 +100,3 @@ def _classes_type(classes: Any) -> str | None:  # noqa: ANN401  an array, or a l
         return _type_text(pa.array(classes.tolist()).type if classes.dtype == object else pa.from_numpy_dtype(classes.dtype))
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
         return None
-
-
-def _mismatch(missing: list[Column], doubled: list[str], present: tuple[str, ...]) -> str:
-    faults = [f"missing column {column.name!r}" + (f" ({column.type})" if column.type else "") for column in missing]
-    faults += [f"column {name!r} stands there twice" for name in doubled]
-    found = ", ".join(present[:50]) + (" …" if len(present) > 50 else "")
-    return f"The data does not fit the model's signature: {'; '.join(faults)}. Found: {found or 'no columns'}. Nothing was scored."

@@ -95,11 +95,6 @@ def promotion_by_uid(uid: str) -> Select[Any]:
     return _promotions().where(promotions.c.uid == uid)
 
 
-def promotion_by_revision(model_id: int, revision: int) -> Select[Any]:
-    """The promotion that made the champion of one revision."""
-    return _promotions().where(promotions.c.model_id == model_id, promotions.c.revision == revision)
-
-
 def promotion_by_decision(decision_id: int) -> Select[Any]:
     """The promotion that followed a decision."""
     return _promotions().where(promotions.c.decision_id == decision_id)

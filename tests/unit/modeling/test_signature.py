@@ -1,41 +1,22 @@
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from airflow_registry.domain.model import Column, Signature
-from airflow_registry.errors import InvalidInputError, SignatureMismatchError
-from airflow_registry.modeling.signature import capture, select, signature_from_json, signature_to_json
-
-texts = st.text(min_size=1, max_size=12)
-columns = st.builds(Column, name=texts, type=st.none() | texts)
-signatures = st.builds(Signature, inputs=st.lists(columns, max_size=5).map(tuple), output=st.none() | texts)
+from airflow_registry.errors import InvalidInputError
+from airflow_registry.modeling.signature import capture
 
 
 class Bare:
     def predict(self, rows):
         return rows
-
-
-@given(signatures)
-def test_a_signature_survives_json(signature):
-    assert signature_from_json(json.loads(json.dumps(signature_to_json(signature)))) == signature
-
-
-@pytest.mark.parametrize("data", [{"inputs": [{"type": "int64"}]}, {"inputs": [3]}, {"inputs": 3}, [1], None])
-def test_json_that_is_no_signature_is_refused(data):
-    with pytest.raises(InvalidInputError, match="is not a signature"):
-        signature_from_json(data)
 
 
 def test_an_example_frame_gives_names_arrow_types_and_order(frame):
@@ -114,28 +95,3 @@ def test_the_output_of_a_regressor_is_double(numbers, labels):
 def test_an_example_without_named_columns_is_refused(example):
     with pytest.raises(InvalidInputError, match="expected a pandas DataFrame or an Arrow table"):
         capture(Bare(), example)
-
-
-WANTED = Signature(inputs=(Column(name="dep_hour", type="int32"), Column(name="carrier"), Column(name="distance", type="double")))
-
-
-def test_the_columns_come_in_the_order_of_the_model_whatever_the_order_of_the_data():
-    assert select(WANTED, ["id", "distance", "carrier", "dep_hour"]) == ("dep_hour", "carrier", "distance")
-
-
-def test_all_missing_columns_are_named_at_once():
-    with pytest.raises(
-        SignatureMismatchError, match=r"missing column 'dep_hour' \(int32\); missing column 'distance' \(double\)\. Found: id, "
-    ):
-        select(WANTED, ["id", "carrier"])
-
-
-def test_a_column_that_stands_there_twice_is_ambiguous_only_if_the_model_wants_it():
-    assert select(WANTED, ["id", "id", "distance", "carrier", "dep_hour"])
-    with pytest.raises(SignatureMismatchError, match="'carrier' stands there twice"):
-        select(WANTED, ["carrier", "carrier", "distance", "dep_hour"])
-
-
-def test_a_model_that_said_nothing_gets_all_columns():
-    assert select(None, ["b", "a"]) == ("b", "a")
-    assert select(Signature(output="double"), iter(["b", "a"])) == ("b", "a")
