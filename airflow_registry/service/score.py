@@ -116,7 +116,8 @@ def whois(core: Core, path: str) -> LedgerEntry:
     if row is None:
         raise NotFoundError(
             f"The ledger does not know who wrote {path!r}: no committed output is there, and none has these bytes. "
-            "Give the path as the task wrote it; only what BatchInferenceOperator, scoring(...) or record_predictions wrote is known."
+            "Give the path as the task wrote it; only what BatchInferenceOperator, scoring(...) or RecordPredictionsOperator recorded "
+            "is known."
         )
     return rows.ledger_entry(row)
 
