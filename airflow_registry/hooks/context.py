@@ -138,10 +138,11 @@ def airflow_errors() -> Iterator[None]:
     try:
         yield
     except RegistryError as error:
-        log.error("%s: %s", error.code, error)  # noqa: TRY400  the traceback follows when Airflow logs the exception
+        text = " ".join([str(error), *getattr(error, "__notes__", ())])  # a note says for example which of two versions is meant
+        log.error("%s: %s", error.code, text)  # noqa: TRY400  the traceback follows when Airflow logs the exception
         if error.retryable:
             raise
-        raise AirflowFailException(str(error)) from error
+        raise AirflowFailException(text) from error
 
 
 @contextmanager

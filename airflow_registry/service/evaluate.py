@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from airflow_registry.domain.metrics import metrics_from
 from airflow_registry.domain.model import Dataset
+from airflow_registry.errors import RegistryError
 from airflow_registry.service import load
 from airflow_registry.service.record import add_evaluation, audit_evaluation
 from airflow_registry.sql import catalog, rows
@@ -38,7 +39,7 @@ def evaluate(core: Core, model: str, version: object, *, data: str, target: str,
 
     judged = _judged(core, model, version)
     source = open_source(data)
-    objects = {row.value.number: load.load(core, row.value) for row in judged}
+    objects = {row.value.number: _loaded(core, row, "champion" if row is not judged[0] else "challenger") for row in judged}
     signatures = {row.value.number: row.value.signature for row in judged}
     scored = score(objects, signatures, source, target, tuple(metrics))
     dataset = Dataset(name=name or data, uri=data, digest=scored.dataset_digest, rows=scored.rows)
@@ -48,6 +49,14 @@ def evaluate(core: Core, model: str, version: object, *, data: str, target: str,
         audit_evaluation(core, tx, judged[0], dataset)
         found = tx.all(judgements.evaluations_with(judged[0].model.id, [row.id for row in judged]))
     return next(entry for entry in rows.evaluations(found, judged[0].model.name) if entry.sequence == evaluation_id)
+
+
+def _loaded(core: Core, row: catalog.VersionRow, role: str) -> object:
+    try:
+        return load.load(core, row.value)
+    except RegistryError as error:
+        error.add_note(f"This is about the {role} {row.value.ref}; nothing was evaluated.")
+        raise
 
 
 def _judged(core: Core, model: str, version: object) -> list[catalog.VersionRow]:

@@ -166,6 +166,16 @@ class Storing(RegistryBase):
             assert f"{version.remote_path} ({version.ref})" in str(caught.value)
 
     # -- evaluating --------------------------------------------------------------------------------------------------------
+    def test_a_champion_whose_artifact_is_gone_is_named_when_its_challenger_is_evaluated(self, registry, tmp_path):
+        pd.DataFrame({"x": [0.0, 1.0], "y": [False, True]}).to_csv(tmp_path / "holdout.csv", index=False)
+        for threshold in (0.8, 0.5):
+            registry.register("lead", fitted(threshold))
+        registry.promote("lead", 1, reason="the first")
+        Path(registry.get("lead:1").remote_path).unlink()
+        with pytest.raises(ArtifactNotFoundError) as caught:
+            registry.evaluate("lead", 2, data=str(tmp_path / "holdout.csv"), target="y")
+        assert caught.value.__notes__ == ["This is about the champion lead:1; nothing was evaluated."]
+
     def test_challenger_and_champion_are_evaluated_on_the_same_rows(self, registry, tmp_path, sql):
         rows = pd.DataFrame({"x": np.linspace(0, 1, 40)})
         rows.assign(y=rows["x"] > 0.5).to_csv(tmp_path / "holdout.csv", index=False)

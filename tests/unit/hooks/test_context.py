@@ -108,6 +108,13 @@ def test_an_error_that_no_retry_mends_fails_the_task_at_once_and_is_logged(caplo
     assert "no_champion: Model 'm' has no champion" in caplog.text
 
 
+def test_what_was_noted_about_an_error_is_told_too():
+    error = NoChampionError.of("lead")
+    error.add_note("This is about version 2.")
+    with pytest.raises(AirflowFailException, match=r"run this again\. This is about version 2\."), airflow_errors():
+        raise error
+
+
 def test_an_error_that_a_retry_may_mend_stays_what_it_is():
     with pytest.raises(StorageUnavailableError), airflow_errors():
         raise StorageUnavailableError("the database is away")
