@@ -213,7 +213,7 @@ def _previous_holder(tx: Transaction, model: catalog.ModelRow, cell: catalog.Cha
 
 def _says(reason: str | None) -> bool:
     """Whether there is a reason in it; blanks are none."""
-    return bool(reason and reason.strip())
+    return isinstance(reason, str) and bool(reason.strip())
 
 
 def _described(number: int | None, revision: int | None) -> str:

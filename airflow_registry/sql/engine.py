@@ -31,7 +31,7 @@ BUSY_TIMEOUT_S = 60.0
 _DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql+psycopg")
 _CONNECT_TIMEOUT_S = 10
 _CONNECT_DELAYS_S = (0.2, 0.8)  # a server that restarts, or has no free connection just now
-_WAL_ATTEMPTS = 100
+_WAL_PAUSE_S = 0.02
 
 
 def make_engine(database: str | URL | Engine | sqlite3.Connection) -> Engine:
@@ -189,13 +189,15 @@ def _writes(connection: Connection) -> bool:
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:
-    """While another process switches the same new file, SQLite says "locked" without waiting."""
-    for attempts_left in reversed(range(_WAL_ATTEMPTS)):
+    """While another process writes to the same new file, SQLite says "locked" at once instead of waiting."""
+    [milliseconds] = connection.execute("PRAGMA busy_timeout").fetchone()
+    deadline = time.monotonic() + milliseconds / 1000
+    while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError:
-            if not attempts_left:
+            if time.monotonic() >= deadline:
                 raise
-            time.sleep(0.02)
+            time.sleep(_WAL_PAUSE_S)
         else:
             return

@@ -57,8 +57,8 @@ def driver_errors(where: str) -> Iterator[None]:
         yield
     except StatementError as error:
         raise _translated(error, where) from (error if isinstance(error, DBAPIError) else None)
-    except sqlite3.Error as error:  # from a borrowed connection, before SQLAlchemy sees it
-        raise _unusable(error) from error
+    except sqlite3.Error as error:  # from a connection that SQLAlchemy did not use just then
+        raise _by_code(error, where) from error
     except (OverflowError, UnicodeEncodeError) as error:
         raise InvalidInputError(f"A value is out of the range that the registry database can keep: {error}.") from error
 
@@ -69,10 +69,10 @@ def commit_errors(where: str) -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError) as error:
-        if _code(error).startswith("SQLITE"):
+        if _code(error.orig).startswith("SQLITE"):
             raise  # the file's own lock tells: it was not committed
         raise StorageUnavailableError(
-            f"The connection to the registry database {where} broke during the commit ({_cause(error)}). Whether the change was made is "
+            f"The connection to the registry database {where} broke during the commit ({_told(error.orig)}). Whether the change was made is "
             "unknown: look at history() or versions() before you repeat it. A call with run= or idempotency_key= can be repeated safely."
         ) from error
 
@@ -80,40 +80,36 @@ def commit_errors(where: str) -> Iterator[None]:
 def _translated(error: StatementError, where: str) -> RegistryError:
     if isinstance(error.orig, RegistryError):  # a column type refused the value
         return error.orig
-    if not isinstance(error, DBAPIError):
+    if error.orig is None or not isinstance(error, DBAPIError):
         return InvalidInputError(f"A value cannot be kept in the registry database: {error.orig}.")
     if isinstance(error, DataError):
-        return InvalidInputError(f"A value cannot be kept in the registry database: {_cause(error)}. Nothing was changed.")
+        return InvalidInputError(f"A value cannot be kept in the registry database: {_told(error.orig)}. Nothing was changed.")
     if isinstance(error, IntegrityError):
-        return ConflictError(
-            f"The registry database {where} refused a change that breaks one of its rules: {_cause(error)}. Nothing was changed."
-        )
-    return _by_code(error, where)
+        broken = f"refused a change that breaks one of its rules: {_told(error.orig)}"
+        return ConflictError(f"The registry database {where} {broken}. Nothing was changed.")
+    is_unreachable = isinstance(error, (OperationalError, InterfaceError, InternalError))
+    return _by_code(error.orig, where, otherwise=StorageUnavailableError if is_unreachable else RegistryError)
 
 
-def _by_code(error: DBAPIError, where: str) -> RegistryError:
-    code, said = _code(error), f"The registry database {where} did not answer: {_cause(error)}. Nothing was changed"
+def _by_code(cause: BaseException, where: str, otherwise: type[RegistryError] = RegistryError) -> RegistryError:
+    code, said = _code(cause), f"The registry database {where} did not answer: {_told(cause)}. Nothing was changed"
     for prefixes, kind, remedy in _BY_CODE:
         if code.startswith(prefixes):
             return kind(f"{said}: {remedy}.")
-    if isinstance(error.orig, sqlite3.ProgrammingError):
-        return _unusable(error.orig)
-    if isinstance(error, (OperationalError, InterfaceError, InternalError)):
+    if isinstance(cause, sqlite3.ProgrammingError):
+        return InvalidInputError(
+            f"The sqlite3 connection that was handed in cannot be used: {cause} Use the registry in the thread that opened the connection, "
+            "and while it is open."
+        )
+    if otherwise is StorageUnavailableError:
         return StorageUnavailableError(f"{said}: {_UNREACHABLE}.")
-    return RegistryError(f"{said}. This is a fault of airflow-registry: please report it.")
+    return otherwise(f"{said}. This is a fault of airflow-registry: please report it.")
 
 
-def _unusable(error: sqlite3.Error) -> InvalidInputError:
-    return InvalidInputError(
-        f"The sqlite3 connection that was handed in cannot be used: {error} Use the registry in the thread that opened the connection, "
-        "and while it is open."
-    )
-
-
-def _code(error: StatementError) -> str:
-    code = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None)
+def _code(cause: BaseException | None) -> str:
+    code = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None)
     return code if isinstance(code, str) else ""
 
 
-def _cause(error: StatementError) -> str:
-    return " ".join(str(error.orig).split()).rstrip(".")
+def _told(cause: BaseException | None) -> str:
+    return " ".join(str(cause).split()).rstrip(".")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
+from sqlalchemy import event
 
 from airflow_registry.domain.ledger import UnrecordedUse, Written
 from airflow_registry.errors import InvalidInputError, NoChampionError, NotFoundError, OutputConflictError, VersionNotFoundError
@@ -69,6 +70,18 @@ class Pinning(RegistryBase):
         assert registry.pin("lead", run()).number == 1
         clock.advance(seconds=30)
         assert [bell.subscription for bell in registry.bells_due([BATCH])] == [BATCH]
+
+    def test_bells_are_answered_in_one_order_so_that_two_runs_do_not_wait_in_a_circle(self, registry, champions):
+        champions(1)
+        answered = []
+
+        def watch(_connection, _cursor, statement, parameters, _context, _many):
+            if statement.startswith("INSERT INTO airflow_registry_deliveries"):
+                answered.append(parameters["consumer"] if isinstance(parameters, dict) else parameters[1])
+
+        event.listen(registry.core.store.engine, "before_cursor_execute", watch)
+        registry.pin("lead", run(), acknowledges=["c", "a", "b", "a"])
+        assert answered == ["a", "b", "c"]
 
     def test_a_pin_that_is_used_does_not_grow_old(self, registry, champions, clock, sql):
         champions(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -18,6 +19,9 @@ from airflow_registry.errors import (
     NotApprovedError,
     NotFoundError,
 )
+from airflow_registry.service import move
+from airflow_registry.service.promote import Order
+from airflow_registry.sql import catalog
 from tests.contracts.registry_base import NOON, POLICY, RegistryBase, run
 
 AT_A_DAY = {**POLICY, "valid_for": "1d"}
@@ -148,6 +152,16 @@ class Promoting(RegistryBase):
         unchanged()
         with pytest.raises(ChampionChangedError, match=r"compared with champion v1 \(revision 1\), but champion v3 \(revision 2\)"):
             registry.promote("lead", 2, decision=decision)
+
+    def test_the_change_itself_is_conditional_on_the_revision(self, registry, lead, unchanged):
+        """Whoever forgets to look before, or looks at something old, still changes nothing."""
+        registry.promote("lead", 1, reason="x")
+        unchanged()
+        with pytest.raises(ChampionChangedError, match=r"nobody|v1 \(revision 1\)"), registry.core.store.write() as tx:
+            model = catalog.need_model(tx, "lead")
+            old = replace(catalog.champion_cell(tx, model), revision=0)
+            row = catalog.need_version(tx, model, 2)
+            move.to_production(registry.core, tx, row, old, Order(reason="x"), action="override")
 
     def test_a_promotion_and_a_rollback_in_between_are_noticed(self, registry, lead, unchanged):
         registry.promote("lead", 1, reason="x")
@@ -282,7 +296,8 @@ class Promoting(RegistryBase):
         with pytest.raises(NoChampionError, match="no other version was ever in PRODUCTION"):
             registry.rollback("lead", reason="x")
 
-    def test_a_rollback_needs_a_reason(self, registry, lead, unchanged):
+    @pytest.mark.parametrize("reason", ["", "  ", None, 5])
+    def test_a_rollback_needs_a_reason(self, registry, lead, unchanged, reason):
         unchanged()
         for nothing in ("", "  "):
             with pytest.raises(InvalidInputError, match="needs reason= in words"):

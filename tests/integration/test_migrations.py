@@ -150,6 +150,21 @@ def test_threads_that_make_a_registry_at_the_same_time_all_succeed(url):
     assert sorted(numbers) == [1, 2, 3, 4, 5, 6]
 
 
+def test_threads_that_make_different_registries_at_the_same_time_all_succeed(tmp_path):
+    numbers, start = [], threading.Barrier(6)
+
+    def make(place):
+        start.wait()
+        numbers.append(ModelRegistry(f"sqlite:///{tmp_path}/{place}.db", create=True).register("lead").number)
+
+    threads = [threading.Thread(target=make, args=[place]) for place in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert numbers == [1] * 6
+
+
 def test_a_migration_that_fails_leaves_nothing(url, engine, monkeypatch):
     monkeypatch.setattr(schema, "_first_rows", lambda _connection: 1 / 0)
     with pytest.raises(ZeroDivisionError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -16,6 +17,7 @@ from airflow_registry.errors import ConfigurationError, StorageUnavailableError
 from airflow_registry.sql.schema import HEAD
 from airflow_registry.sql.tables import metadata
 from tests.contracts.registry import RegistryContract
+from tests.contracts.registry_base import run
 
 pytestmark = pytest.mark.postgres
 
@@ -159,6 +161,39 @@ class TestRegistryOnPostgres(RegistryContract):
         assert registry.register("lead").number == 1  # waits until the server has ended the other one
         with pytest.raises(StorageUnavailableError):
             stopped.__exit__(None, None, None)
+
+    # -- locks: what was looked up stays so until the commit -------------------------------------------------------------------
+    def waiting(self, sql, count):
+        """Until that many sessions wait for a lock."""
+        while sql("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted") != [(count,)]:
+            pass
+
+    def test_a_promotion_by_hand_waits_for_another_one_and_then_replaces_it(self, registry, url, sql, lead):
+        registry.promote("lead", 1, reason="x")
+        with engine_of(url).connect() as other, ThreadPoolExecutor() as pool:
+            other.execute(text("UPDATE airflow_registry_champions SET revision = revision + 1"))
+            promoted = pool.submit(registry.promote, "lead", 2, reason="x")
+            self.waiting(sql, 1)
+            other.commit()
+            assert (promoted.result().revision, promoted.result().replaced) == (3, 1)
+
+    def test_two_clears_with_the_same_bytes_at_once_make_one_version(self, registry, url, sql, tmp_path):
+        registry.register("lead")
+        (tmp_path / "model.bin").write_bytes(b"weights")
+        with engine_of(url).connect() as other, ThreadPoolExecutor() as pool:
+            other.execute(text("UPDATE airflow_registry_audit_head SET seq = seq"))
+            first = pool.submit(registry.register, "lead", tmp_path / "model.bin", run=run())
+            self.waiting(sql, 1)  # it has written its version and waits to commit
+            second = pool.submit(registry.register, "lead", tmp_path / "model.bin", run=run(clear=1))
+            third = pool.submit(registry.register, "lead", tmp_path / "model.bin", run=run())
+            self.waiting(sql, 3)
+            other.rollback()
+            assert [registration.result().number for registration in (first, second, third)] == [2, 2, 2]
+
+    def test_a_registration_and_a_promotion_of_one_model_do_not_wait_for_each_other_s_rows(self, registry, url, lead):
+        with engine_of(url).connect() as other:
+            other.execute(text("UPDATE airflow_registry_models SET next_number = next_number"))
+            assert registry.promote("lead", 1, reason="x").revision == 1
 
     def test_a_reader_sees_one_moment(self, registry, champions):
         champions(1)

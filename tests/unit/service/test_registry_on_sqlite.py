@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from sqlalchemy import create_engine, text
 
 from airflow_registry import ModelRegistry
 from airflow_registry.errors import ConfigurationError, CorruptionError, DatabaseNotInitializedError, StorageUnavailableError
+from airflow_registry.sql import view
 from tests.contracts.registry import RegistryContract
 
 
@@ -79,6 +81,36 @@ class TestRegistryOnSqlite(RegistryContract):
         (tmp_path / "model.pkl").write_bytes(b"these are not the bytes of a database " * 100)
         with pytest.raises(ConfigurationError, match="no SQLite database"):
             ModelRegistry(f"sqlite:///{tmp_path}/model.pkl", create=True)
+
+    def test_a_new_file_that_somebody_writes_to_is_waited_for(self, tmp_path):
+        """The switch to WAL is refused at once while somebody writes; SQLite itself does not wait."""
+        made = []
+        with closing(sqlite3.connect(tmp_path / "new.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            other.execute("CREATE TABLE theirs (x)")
+            maker = threading.Thread(target=lambda: made.append(ModelRegistry(f"sqlite:///{tmp_path}/new.db", create=True)))
+            maker.start()
+            maker.join(0.3)
+            assert not made
+            with pytest.raises(StorageUnavailableError, match="another process holds a lock"):
+                ModelRegistry(f"sqlite:///{tmp_path}/new.db?timeout=0.1", create=True)
+            other.execute("COMMIT")
+        maker.join(30)
+        assert made[0].register("lead").number == 1
+
+    def test_the_view_may_be_made_by_somebody_else_in_between(self, tmp_path, monkeypatch):
+        url, real, told = f"sqlite:///{tmp_path}/registry.db", view.look, []
+
+        def look(connection, name):
+            found = real(connection, name)
+            told.append(found)
+            if len(told) == 1:  # both have seen that there is none
+                ModelRegistry(url, create=True)
+            return found
+
+        monkeypatch.setattr(view, "look", look)
+        assert ModelRegistry(url, create=True).register("lead").number == 1
+        assert told == [view.Found.NOTHING, view.Found.NOTHING, view.Found.NOTHING, view.Found.VIEW]
 
     def test_a_damaged_file_is_said_to_be_damaged(self, registry, url, tmp_path):
         for _ in range(40):
