@@ -72,8 +72,8 @@ def commit_errors(where: str) -> Iterator[None]:
         if _code(error.orig).startswith("SQLITE"):
             raise  # the file's own lock tells: it was not committed
         raise StorageUnavailableError(
-            f"The connection to the registry database {where} broke during the commit ({_told(error.orig)}). Whether the change was made is "
-            "unknown: look at history() or versions() before you repeat it. A call with run= or idempotency_key= can be repeated safely."
+            f"The connection to the registry database {where} broke during the commit ({_told(error.orig)}). Whether the change was made "
+            "is unknown: look at history() or versions() before you repeat it. A call with run= or idempotency_key= can be repeated safely."
         ) from error
 
 
