@@ -10,7 +10,8 @@
     │   ├── ModelNotFoundError
     │   ├── VersionNotFoundError
     │   ├── NoChampionError                nothing is in PRODUCTION
-    │   └── ArtifactNotFoundError
+    │   ├── ArtifactNotFoundError
+    │   └── InputNotReadyError             data that may still arrive; a retry may help
     ├── ConflictError                      the registry moved on, or does not allow this step
     │   ├── VersionConflictError
     │   ├── ChampionChangedError           a promotion lost its compare-and-set
@@ -49,6 +50,7 @@ __all__ = [
     "DatabaseNotInitializedError",
     "DigestMismatchError",
     "IllegalTransitionError",
+    "InputNotReadyError",
     "InvalidInputError",
     "InvalidMetricError",
     "InvalidNameError",
@@ -169,6 +171,13 @@ class ArtifactNotFoundError(NotFoundError):
     """An artifact is not where it should be."""
 
     code = "artifact_not_found"
+
+
+class InputNotReadyError(NotFoundError):
+    """A partition that has not arrived yet, or that somebody is still writing: `retries` of the task are for this."""
+
+    code = "input_not_ready"
+    retryable = True
 
 
 class ConflictError(RegistryError):

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from airflow_registry.domain.names import refuse_unrendered
-from airflow_registry.errors import InvalidInputError, NotFoundError
+from airflow_registry.errors import InputNotReadyError, InvalidInputError
 
 
 def partition_input(path: str, key: str) -> str:
@@ -18,7 +18,7 @@ def partition_input(path: str, key: str) -> str:
     without anybody noticing.
 
     Raises:
-        NotFoundError: If the folder has no such partition.
+        InputNotReadyError: If the folder has no such partition.
     """
     from airflow_registry.scoring.files import local_path
     from airflow_registry.scoring.source import encode_key, list_partitions
@@ -31,7 +31,7 @@ def partition_input(path: str, key: str) -> str:
     if any(_mentions(path, text) for text in (key, encode_key(key))):
         return path
     known = f"it has {', '.join(list(found)[-3:])} and {max(len(found) - 3, 0)} more" if found else "it is empty"
-    raise NotFoundError(
+    raise InputNotReadyError(
         f"The input {path!r} has no partition {key!r}: {known}. Wait until it is there, or give the partition's own path as "
         "input=, with the key in it."
     )

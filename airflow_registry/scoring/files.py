@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from airflow_registry.domain.names import Digest, refuse_unrendered
-from airflow_registry.errors import InvalidInputError, NotFoundError, RegistryError, StorageUnavailableError
+from airflow_registry.errors import InputNotReadyError, InvalidInputError, RegistryError, StorageUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -122,11 +122,11 @@ def matches(pattern: str) -> list[str]:
     """What a glob finds apart from bookkeeping, by path.
 
     Raises:
-        NotFoundError: If that is nothing.
+        InputNotReadyError: If that is nothing.
     """
     found = sorted(path for path in glob.glob(pattern, recursive=True) if not is_hidden(os.path.basename(path)))  # noqa: PTH119, PTH207
     if not found:
-        raise NotFoundError(f"Nothing matches the input {pattern!r}. Expected at least one parquet or CSV file: check the pattern.")
+        raise InputNotReadyError(f"Nothing matches the input {pattern!r}. Expected at least one parquet or CSV file: check the pattern.")
     return found
 
 
@@ -134,7 +134,7 @@ def find_files(path: str) -> tuple[str, ...]:
     """The data files that an input path means: a file, a folder, or a glob over either.
 
     Raises:
-        NotFoundError: If nothing is there.
+        InputNotReadyError: If nothing is there.
         InvalidInputError: If what is there is no parquet or CSV, or both.
     """
     if Path(path).is_file():
@@ -144,7 +144,7 @@ def find_files(path: str) -> tuple[str, ...]:
     elif is_glob(path):
         files = [file for found in matches(path) for file in (folder_files(found) if Path(found).is_dir() else [found])]
     else:
-        raise NotFoundError(
+        raise InputNotReadyError(
             f"The input {path!r} does not exist. Expected a parquet or CSV file, a folder of them, or a glob: "
             "check the path and whether the partition has arrived."
         )
@@ -153,7 +153,7 @@ def find_files(path: str) -> tuple[str, ...]:
 
 def _of_one_format(path: str, files: tuple[str, ...]) -> tuple[str, ...]:
     if not files:
-        raise InvalidInputError(
+        raise InputNotReadyError(
             f"The input {path!r} holds no data file. Expected at least one .parquet or .csv; names that start with '.' or '_' do not count."
         )
     foreign = [file for file in files if data_format(file) is None]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from airflow_registry.errors import InvalidInputError, NotFoundError
+from airflow_registry.errors import InputNotReadyError, InvalidInputError
 from airflow_registry.scoring.files import (
     data_format,
     entries,
@@ -84,7 +84,8 @@ class Source:
         """Non-empty batches of at most `batch_rows` rows, holding `columns` in that order (default: all).
 
         Raises:
-            InvalidInputError: If a file is damaged, or was changed since the source was opened.
+            InvalidInputError: If a file is damaged.
+            InputNotReadyError: If one was changed since the source was opened.
         """
         names = list(self.schema.names if columns is None else columns)
         number = 0
@@ -103,7 +104,7 @@ class Source:
         """SHA-256 of the one file, or of the sorted manifest of several; independent of where the folder is.
 
         Raises:
-            InvalidInputError: If a file was changed since the source was opened.
+            InputNotReadyError: If a file was changed since the source was opened.
         """
         digest = files_digest(self.files)
         self.check_unchanged()
@@ -113,11 +114,11 @@ class Source:
         """Notice files that somebody replaced or appended to meanwhile.
 
         Raises:
-            InvalidInputError: If there is one; the message names it.
+            InputNotReadyError: If there is one; the message names it.
         """
         for file, stamp in zip(self.files, self.stamps, strict=True):
             if _stamp(file) != stamp:
-                raise InvalidInputError(
+                raise InputNotReadyError(
                     f"The input file {file} was changed while it was read, so nothing was written. "
                     "Expected a finished partition: run this again when its writer is done."
                 )
@@ -150,7 +151,7 @@ def open_source(path: str | os.PathLike[str]) -> Source:
         path: A parquet or CSV file, a folder of one of them, or a glob; local or `file://`.
 
     Raises:
-        NotFoundError: If nothing is there.
+        InputNotReadyError: If nothing is there.
         InvalidInputError: If it is empty, damaged, of mixed formats or schemas, or not in a local store.
     """
     where = local_path(path, "input")
@@ -170,7 +171,7 @@ def list_partitions(path: str | os.PathLike[str]) -> tuple[Partition, ...]:
     A subfolder without a data file has not arrived yet and is left out.
 
     Raises:
-        NotFoundError: If the input does not exist.
+        InputNotReadyError: If the input does not exist.
         InvalidInputError: If two partitions have one key, or Hive style folders lie beside loose files (neither may be forgotten).
     """
     where = local_path(path, "input")
@@ -181,7 +182,7 @@ def list_partitions(path: str | os.PathLike[str]) -> tuple[Partition, ...]:
     elif is_glob(where):
         found = [part for match in matches(where) for part in _matched(match)]
     else:
-        raise NotFoundError(f"The input {where!r} does not exist. Expected the folder that holds the partitions: check the path.")
+        raise InputNotReadyError(f"The input {where!r} does not exist. Expected the folder that holds the partitions: check the path.")
     return _distinct(where, found)
 
 

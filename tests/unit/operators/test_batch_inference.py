@@ -151,8 +151,6 @@ def test_two_runs_over_one_partition_leave_the_newer_one_live(registry, champion
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"partition": "ds=2030-01-01"}, "no partition 'ds=2030-01-01'"),
-        ({"input": "/no/such/folder/x"}, "/no/such/folder"),
         ({"output": "relative/out"}, "relative path"),
         ({"partition": "{{ ds }}"}, "not rendered"),
         ({"output": "/out/{{ ds }}"}, "not rendered"),
@@ -166,6 +164,18 @@ def test_bad_input_fails_without_a_retry(registry, champion, score, context, wro
     with pytest.raises(AirflowFailException, match=message):
         operator.execute(context("score"))
     assert [entry for entry in registry.predictions("lead") if entry.committed_at] == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [({"partition": "ds=2030-01-01"}, "no partition 'ds=2030-01-01'"), ({"input": "/no/such/folder/x"}, "/no/such/folder")],
+)
+def test_a_partition_that_has_not_arrived_is_tried_again(registry, champion, score, context, wrong, message):
+    operator = score(**{name: value for name, value in wrong.items() if name != "partition"})
+    operator.partition = wrong.get("partition", operator.partition)
+    with pytest.raises(InputNotReadyError, match=message):
+        operator.execute(context("score"))
+    assert registry.predictions("lead") == ()
 
 
 def test_progress_is_logged_while_it_runs(registry, champion, score, context, capsys, monkeypatch):

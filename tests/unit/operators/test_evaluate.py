@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_registry.errors import InputNotReadyError
 from airflow_registry.operators import EvaluateModelOperator, PromoteModelOperator
 
 
@@ -37,7 +38,6 @@ def test_the_gate_takes_it_whole_and_compares_on_these_rows(registry, register, 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"data": "/no/such/holdout.parquet"}, "/no/such/holdout"),
         ({"target": "converted"}, "converted"),
         ({"metrics": ["niceness"]}, "niceness"),
         ({"version": "lead:9"}, "no version 9"),
@@ -48,4 +48,11 @@ def test_bad_input_fails_without_a_retry(registry, register, context, holdout, w
     register()
     operator = EvaluateModelOperator(**{"version": "lead:1", "data": holdout, "target": "late", **wrong})
     with pytest.raises(AirflowFailException, match=message):
+        operator.execute(context("evaluate"))
+
+
+def test_data_that_has_not_arrived_is_tried_again(registry, register, context):
+    register()
+    operator = EvaluateModelOperator(version="lead:1", data="/no/such/holdout.parquet", target="late")
+    with pytest.raises(InputNotReadyError, match="/no/such/holdout"):
         operator.execute(context("evaluate"))

@@ -6,6 +6,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_registry.domain.ledger import Written
+from airflow_registry.errors import InputNotReadyError
 from airflow_registry.operators import UnscoredPartitionsOperator
 
 
@@ -87,7 +88,7 @@ def test_before_the_first_promotion_it_skips_or_fails(registry, unscored):
         unscored(if_no_champion="fail")
 
 
-def test_an_input_that_is_not_there_fails(registry, champion, context):
+def test_an_input_that_is_not_there_is_tried_again(registry, champion, context):
     operator = UnscoredPartitionsOperator(model="lead", input="/no/such/lake", output="/out")
-    with pytest.raises(AirflowFailException, match="/no/such/lake"):
+    with pytest.raises(InputNotReadyError, match="/no/such/lake"):
         operator.execute(context("unscored"))

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from airflow_registry.domain.model import Column, Signature
-from airflow_registry.errors import InvalidInputError, NotFoundError
+from airflow_registry.errors import InputNotReadyError, InvalidInputError, NotFoundError
 from airflow_registry.scoring.source import open_source
 
 
@@ -140,9 +140,9 @@ def test_a_file_that_is_replaced_while_it_is_read_is_noticed(parquet, make_rows)
     next(batches)
     pq.write_table(make_rows(5), path.with_suffix(".new"))
     path.with_suffix(".new").replace(path)
-    with pytest.raises(InvalidInputError, match="changed while it was read"):
+    with pytest.raises(InputNotReadyError, match="changed while it was read"):
         list(batches)
-    with pytest.raises(InvalidInputError, match="changed while it was read"):
+    with pytest.raises(InputNotReadyError, match="changed while it was read"):
         source.digest()
 
 
@@ -154,7 +154,7 @@ def test_an_input_that_is_not_there_is_named(tmp_path, missing):
 
 def test_an_empty_folder_is_not_a_partition_without_rows(tmp_path):
     (tmp_path / "_SUCCESS").touch()
-    with pytest.raises(InvalidInputError, match="holds no data file"):
+    with pytest.raises(InputNotReadyError, match="holds no data file"):
         open_source(tmp_path)
 
 
