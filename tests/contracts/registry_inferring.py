@@ -10,6 +10,7 @@ from sqlalchemy import event
 from airflow_registry.domain.ledger import UnrecordedUse, Written
 from airflow_registry.errors import InvalidInputError, NoChampionError, NotFoundError, OutputConflictError, VersionNotFoundError
 from airflow_registry.service.protocol import Subscription
+from airflow_registry.sql.statements.ledger import acknowledge
 from tests.contracts.registry_base import NOON, RegistryBase, run
 
 BATCH = Subscription(model="lead", consumer="batch")
@@ -158,6 +159,13 @@ class Pinning(RegistryBase):
         registry.pin("lead", run(), acknowledges=["batch"])
         clock.advance(days=1)
         assert self.rings(registry, [BATCH]) == []
+
+    def test_answers_that_arrive_in_the_wrong_order_leave_the_newest(self, registry, champions, sql):
+        champions(2)
+        with registry.core.store.write() as tx:
+            for revision in (2, 1):
+                tx.run(acknowledge("default", "batch", 1, revision))
+        assert sql("SELECT acknowledged FROM airflow_registry_deliveries") == [(2,)]
 
     def test_two_promotions_in_a_row_are_one_ring_for_the_newer(self, registry, champions, clock):
         champions(2)

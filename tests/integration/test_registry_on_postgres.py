@@ -181,14 +181,12 @@ class TestRegistryOnPostgres(RegistryContract):
         registry.register("lead")
         (tmp_path / "model.bin").write_bytes(b"weights")
         with engine_of(url).connect() as other, ThreadPoolExecutor() as pool:
-            other.execute(text("UPDATE airflow_registry_audit_head SET seq = seq"))
-            first = pool.submit(registry.register, "lead", tmp_path / "model.bin", run=run())
-            self.waiting(sql, 1)  # it has written its version and waits to commit
-            second = pool.submit(registry.register, "lead", tmp_path / "model.bin", run=run(clear=1))
-            third = pool.submit(registry.register, "lead", tmp_path / "model.bin", run=run())
+            other.execute(text("SELECT 1 FROM airflow_registry_models FOR NO KEY UPDATE"))
+            clears = (0, 1, 0)
+            submitted = [pool.submit(registry.register, "lead", tmp_path / "model.bin", run=run(clear=clear)) for clear in clears]
             self.waiting(sql, 3)
             other.rollback()
-            assert [registration.result().number for registration in (first, second, third)] == [2, 2, 2]
+            assert [registration.result().number for registration in submitted] == [2, 2, 2]
 
     def test_a_registration_and_a_promotion_of_one_model_do_not_wait_for_each_other_s_rows(self, registry, url, lead):
         with engine_of(url).connect() as other:
