@@ -147,7 +147,7 @@ class _IntentOperator(BaseOperator):
 
     def _pin(self, context: Context, registry: Registry) -> ModelVersion:
         try:
-            return pinned(context, self.model, registry=registry)
+            return pinned(context, self.model, registry=registry, hands_out=False)
         except (NoChampionError, ModelNotFoundError) as error:
             if self.if_no_champion == "fail":
                 raise

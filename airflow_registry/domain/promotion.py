@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_registry.domain.stage import Stage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from airflow_registry.domain.names import ModelName
@@ -147,6 +148,43 @@ class Promotion:
             "revision": self.revision,
             "created": self.created,
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """One change of a model's champion: this version came into PRODUCTION, or left it empty."""
+
+    number: int
+    from_stage: Stage
+    to_stage: Stage
+
+
+def previous_holder(changes: Iterable[Holding]) -> int | None:
+    """Which version a rollback brings back; None if nobody held PRODUCTION before.
+
+    Rolling back is going back in a stack: after v1, v2, v3 the first rollback brings v2 and the second v1, never v3 again. A champion
+    that was archived without a successor comes back itself.
+
+    Args:
+        changes: Every change of the champion, oldest first.
+
+    >>> up = [Holding(number=n, from_stage=Stage.DEVELOPMENT, to_stage=Stage.PRODUCTION) for n in (1, 2, 3)]
+    >>> previous_holder([*up, Holding(number=2, from_stage=Stage.ARCHIVED, to_stage=Stage.PRODUCTION)])
+    1
+    """
+    stack: list[int] = []
+    is_empty = True
+    for change in changes:
+        is_empty = change.to_stage is not Stage.PRODUCTION
+        if is_empty:
+            continue
+        if change.from_stage is Stage.ARCHIVED:  # only a rollback does that: what stood above is undone
+            while stack and stack[-1] != change.number:
+                stack.pop()
+        if not stack or stack[-1] != change.number:
+            stack.append(change.number)
+    below = stack if is_empty else stack[:-1]
+    return below[-1] if below else None
 
 
 def production_changed(promotion: Promotion) -> bool:

@@ -96,7 +96,12 @@ def dag_folder(context: Mapping[str, Any]) -> str:
 
 
 def pinned(
-    context: Mapping[str, Any], model: str, *, registry_conn_id: str = DEFAULT_CONNECTION, registry: Registry | None = None
+    context: Mapping[str, Any],
+    model: str,
+    *,
+    registry_conn_id: str = DEFAULT_CONNECTION,
+    registry: Registry | None = None,
+    hands_out: bool = True,
 ) -> ModelVersion:
     """The version of `model` that this run uses; the first call of the run decides and answers the bell.
 
@@ -106,7 +111,7 @@ def pinned(
     from airflow_registry.hooks.registry import RegistryHook
 
     opened = registry or RegistryHook(registry_conn_id).registry()
-    return opened.pin(model, run_key(context), acknowledges=consumers(context, model))
+    return opened.pin(model, run_key(context), acknowledges=consumers(context, model), hands_out=hands_out)
 
 
 def partition_of(context: Mapping[str, Any], timezone: str | None = None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk.exceptions import AirflowSkipException
 
@@ -28,6 +28,9 @@ class ConsumerOperator(RegistryOperator):
             starts a run at once, often before there is a model) or `fail`.
     """
 
+    hands_out: ClassVar[bool] = False
+    """Whether the version's path leaves this package: then `recall` lists the run, unless the ledger knows what it wrote."""
+
     def __init__(
         self,
         *,
@@ -44,7 +47,9 @@ class ConsumerOperator(RegistryOperator):
         """The version of this run; it answers the bell of the consumers in this DAG's own schedule."""
         acknowledged = consumers(context, self.model)
         try:
-            version = registry.pin(self.model, run_key(context), stage=stage, repin=repin, acknowledges=acknowledged)
+            version = registry.pin(
+                self.model, run_key(context), stage=stage, repin=repin, acknowledges=acknowledged, hands_out=self.hands_out
+            )
         except (NoChampionError, ModelNotFoundError, VersionNotFoundError) as error:
             self.log.warning("Nothing to use: %s", error)
             if self.if_no_champion == "skip":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_registry.domain.stage import Stage
 from airflow_registry.hooks.context import airflow_errors
@@ -30,6 +30,7 @@ class ResolveModelOperator(ConsumerOperator):
     """
 
     default_task_id = "resolve_model"
+    hands_out: ClassVar[bool] = True
     template_fields: Collection[str] = ("model", "stage")
 
     def __init__(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from airflow_registry.domain.metrics import metrics_from
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from airflow_registry.domain.evaluation import Evaluation
     from airflow_registry.service.core import Core
+
+_log = logging.getLogger(__name__)
 
 
 def evaluate(core: Core, model: str, version: object, *, data: str, target: str, metrics: Sequence[str], name: str | None) -> Evaluation:
@@ -39,7 +42,8 @@ def evaluate(core: Core, model: str, version: object, *, data: str, target: str,
 
     judged = _judged(core, model, version)
     source = open_source(data)
-    objects = {row.value.number: _loaded(core, row, "champion" if row is not judged[0] else "challenger") for row in judged}
+    objects = {row.value.number: found for row in judged if (found := _loaded(core, row, is_champion=row is not judged[0])) is not None}
+    judged = [row for row in judged if row.value.number in objects]
     signatures = {row.value.number: row.value.signature for row in judged}
     scored = score(objects, signatures, source, target, tuple(metrics))
     dataset = Dataset(name=name or data, uri=data, digest=scored.dataset_digest, rows=scored.rows)
@@ -51,12 +55,16 @@ def evaluate(core: Core, model: str, version: object, *, data: str, target: str,
     return next(entry for entry in rows.evaluations(found, judged[0].model.name) if entry.sequence == evaluation_id)
 
 
-def _loaded(core: Core, row: catalog.VersionRow, role: str) -> object:
+def _loaded(core: Core, row: catalog.VersionRow, *, is_champion: bool) -> object:
+    """The model; None for a champion that can never be loaded: it must not stand in the way of those who would replace it."""
     try:
         return load.load(core, row.value)
     except RegistryError as error:
-        error.add_note(f"This is about the {role} {row.value.ref}; nothing was evaluated.")
-        raise
+        if not is_champion or error.retryable:
+            error.add_note(f"This is about {row.value.ref}; nothing was evaluated.")
+            raise
+        _log.warning("The champion %s is left out, so no rule against it can hold: %s", row.value.ref, error)
+        return None
 
 
 def _judged(core: Core, model: str, version: object) -> list[catalog.VersionRow]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airflow_registry.domain.names import parse_version
-from airflow_registry.domain.promotion import Decision, production_changed
+from airflow_registry.domain.promotion import Decision, previous_holder, production_changed
 from airflow_registry.domain.stage import Stage
 from airflow_registry.errors import (
     ChampionChangedError,
@@ -110,7 +110,7 @@ def rollback(core: Core, model: str, order: Order) -> Promotion:
         cell = catalog.champion_cell(tx, found, lock=True)
         made = move.made_by(core, tx, found, Stage.PRODUCTION, order)  # a retry must not roll back the rollback
         if made is None:
-            made = move.to_production(core, tx, _previous_holder(tx, found, cell), cell, order, action="rollback")
+            made = move.to_production(core, tx, _previous_holder(tx, found), cell, order, action="rollback")
     announce(core, made)
     return made
 
@@ -203,12 +203,12 @@ def _check_approval(core: Core, row: catalog.VersionRow, decision: Decision) -> 
         raise NotApprovedError(f"The decision about {ref} expired at {decision.expires_at:%Y-%m-%d %H:%M} UTC. Decide again.")
 
 
-def _previous_holder(tx: Transaction, model: catalog.ModelRow, cell: catalog.ChampionCell) -> catalog.VersionRow:
-    """The newest holder other than the present one: not `number - 1`, which may never have been in PRODUCTION."""
-    for holder in tx.all(models.holders(model.id)):
-        if holder["to_stage"] == Stage.PRODUCTION and holder["version_id"] != cell.version_id:
-            return catalog.need_version(tx, model, holder["number"])
-    raise NoChampionError(f"Model {model.name!r} cannot be rolled back: no other version was ever in PRODUCTION. Promote one instead.")
+def _previous_holder(tx: Transaction, model: catalog.ModelRow) -> catalog.VersionRow:
+    """Not `number - 1`, which may never have been in PRODUCTION."""
+    found = previous_holder(rows.holding(holder) for holder in reversed(tx.all(models.holders(model.id))))
+    if found is None:
+        raise NoChampionError(f"Model {model.name!r} cannot be rolled back: no other version held PRODUCTION before. Promote one instead.")
+    return catalog.need_version(tx, model, found)
 
 
 def _says(reason: str | None) -> bool:

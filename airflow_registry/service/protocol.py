@@ -156,11 +156,19 @@ class Registry(Protocol):
 
     # -- inferring -----------------------------------------------------------------------------------------------------
     def pin(
-        self, model: str, run: RunKey, *, stage: str = "PRODUCTION", repin: bool = False, acknowledges: Iterable[str] = ()
+        self,
+        model: str,
+        run: RunKey,
+        *,
+        stage: str = "PRODUCTION",
+        repin: bool = False,
+        acknowledges: Iterable[str] = (),
+        hands_out: bool = True,
     ) -> ModelVersion:
         """The version that this run uses: decided at the first call, the same for every later one.
 
-        `acknowledges` names the consumers whose bell this run answers.
+        `acknowledges` names the consumers whose bell this run answers. `hands_out=False` says that the caller itself writes into
+        the ledger what it does with the version; else `recall` lists the run as an unrecorded use unless the ledger knows.
         """
 
     def open_output(

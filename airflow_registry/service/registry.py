@@ -256,10 +256,17 @@ class ModelRegistry(OriginalInterface):
         return promoting.rollback(self.core, model, Order(reason=reason, by=by, run=run))
 
     def pin(
-        self, model: str, run: RunKey, *, stage: str = "PRODUCTION", repin: bool = False, acknowledges: Iterable[str] = ()
+        self,
+        model: str,
+        run: RunKey,
+        *,
+        stage: str = "PRODUCTION",
+        repin: bool = False,
+        acknowledges: Iterable[str] = (),
+        hands_out: bool = True,
     ) -> ModelVersion:
         """The version that this run uses: decided at the first call, the same for every later one."""
-        return resolve.pin(self.core, model, run, stage=stage, repin=repin, acknowledges=acknowledges)
+        return resolve.pin(self.core, model, run, stage=stage, repin=repin, acknowledges=acknowledges, hands_out=hands_out)
 
     def open_output(
         self,

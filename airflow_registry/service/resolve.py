@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 _TOUCH_AFTER = timedelta(hours=1)  # a pin that is used does not expire; more precise would be a write for every look-up
 
 
-def pin(core: Core, model: str, run: RunKey, *, stage: str, repin: bool, acknowledges: Iterable[str]) -> ModelVersion:
+def pin(core: Core, model: str, run: RunKey, *, stage: str, repin: bool, acknowledges: Iterable[str], hands_out: bool) -> ModelVersion:
     """The version that a run uses: decided at the first call, the same for every later one.
+
+    With `hands_out` the version's path leaves us, so `recall` lists the run unless the ledger knows what it wrote.
 
     Raises:
         NoChampionError: If nothing is in PRODUCTION and the run is not pinned yet; then no pin is made.
@@ -37,13 +39,15 @@ def pin(core: Core, model: str, run: RunKey, *, stage: str, repin: bool, acknowl
     wanted = Stage.parse(stage)
     # The bell rings for PRODUCTION only. Sorted: two runs that answer the same bells lock them in the same order.
     consumers = tuple(sorted(set(acknowledges))) if wanted is Stage.PRODUCTION else ()
-    if not repin and (found := _existing(core, model, run, wanted, consumers)) is not None:
+    if not repin and (found := _existing(core, model, run, wanted, consumers, hands_out=hands_out)) is not None:
         return found
     with core.store.write() as tx:
         row = catalog.need_model(tx, model)
         key = (core.settings.deployment, run.dag_id, run.run_id, row.id, str(wanted))
         target, revision = _target(tx, row, wanted)
         is_moved = _point(core, tx, key, target, revision, repin=repin)
+        if hands_out:
+            tx.run(ledger.touch_pin(key, core.now(), hands_out=True))
         pinned = tx.one(ledger.pin_of(*key))
         for consumer in consumers:
             tx.run(ledger.acknowledge(core.settings.deployment, consumer, row.id, pinned["revision"]))
@@ -53,7 +57,7 @@ def pin(core: Core, model: str, run: RunKey, *, stage: str, repin: bool, acknowl
         return version
 
 
-def _existing(core: Core, model: str, run: RunKey, stage: Stage, consumers: tuple[str, ...]) -> ModelVersion | None:
+def _existing(core: Core, model: str, run: RunKey, stage: Stage, consumers: tuple[str, ...], *, hands_out: bool) -> ModelVersion | None:
     """The ordinary case, for every task after the first: one read. It answers bells too, if this run was not seen answering."""
     with core.store.read() as tx:
         row = catalog.need_model(tx, model)
@@ -63,9 +67,10 @@ def _existing(core: Core, model: str, run: RunKey, stage: Stage, consumers: tupl
             return None
         unanswered = [name for name in consumers if _is_unanswered(core, tx, name, row.name, pinned["revision"])]
         version = rows.model_version(tx.one(models.version_by_id(pinned["version_id"])))
-    if unanswered or core.now() - pinned["last_used_at"] > _TOUCH_AFTER:
+    is_first = hands_out and pinned["handed_out_at"] is None
+    if unanswered or is_first or core.now() - pinned["last_used_at"] > _TOUCH_AFTER:
         with core.store.write() as tx:
-            tx.run(ledger.touch_pin(*key, core.now()))
+            tx.run(ledger.touch_pin(key, core.now(), hands_out=hands_out))
             for name in unanswered:
                 tx.run(ledger.acknowledge(core.settings.deployment, name, row.id, pinned["revision"]))
     return bound(core, version)

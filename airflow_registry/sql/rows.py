@@ -11,7 +11,7 @@ from airflow_registry.domain.ledger import LedgerEntry
 from airflow_registry.domain.metrics import Metric
 from airflow_registry.domain.model import Artifact, Column, Dataset, Lineage, ModelVersion, RegisteredModel, RuntimeMetrics, Signature
 from airflow_registry.domain.names import Digest, ModelName
-from airflow_registry.domain.promotion import Decision, Outcome, Promotion, Reason
+from airflow_registry.domain.promotion import Decision, Holding, Outcome, Promotion, Reason
 from airflow_registry.domain.stage import Stage
 
 if TYPE_CHECKING:
@@ -192,6 +192,11 @@ def promotion(row: RowMapping) -> Promotion:
         by=row["promoted_by"],
         at=row["promoted_at"],
     )
+
+
+def holding(row: RowMapping) -> Holding:
+    """One change of a model's champion."""
+    return Holding(number=row["number"], from_stage=Stage(row["from_stage"]), to_stage=Stage(row["to_stage"]))
 
 
 def ledger_entry(row: RowMapping) -> LedgerEntry:

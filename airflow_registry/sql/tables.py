@@ -246,6 +246,7 @@ pins = Table(
     Column("revision", BigInteger, nullable=False),
     Column("pinned_at", UtcDateTime, nullable=False),
     Column("last_used_at", UtcDateTime, nullable=False),
+    Column("handed_out_at", UtcDateTime),
     PrimaryKeyConstraint("deployment", "dag_id", "run_id", "model_id", "stage"),
 )
 

@@ -368,6 +368,15 @@ class Ledger(RegistryBase):
         assert registry.recall("lead", 2).unrecorded == (UnrecordedUse(model="lead", number=2, dag_id="batch", run_id="silent"),)
         assert registry.recall("lead", 1).unrecorded == ()
 
+    def test_a_look_up_whose_caller_keeps_the_ledger_itself_is_no_unrecorded_use(self, registry):
+        registry.register("lead")
+        registry.promote("lead", 1, reason="the first")
+        registry.pin("lead", run(run_id="monday"), hands_out=False)
+        assert registry.recall("lead", 1).unrecorded == ()
+        registry.pin("lead", run(run_id="monday"))
+        registry.pin("lead", run(run_id="monday"), hands_out=False)
+        assert [use.run_id for use in registry.recall("lead", 1).unrecorded] == ["monday"]
+
 
 def digest(text):
     import hashlib

@@ -166,15 +166,28 @@ class Storing(RegistryBase):
             assert f"{version.remote_path} ({version.ref})" in str(caught.value)
 
     # -- evaluating --------------------------------------------------------------------------------------------------------
-    def test_a_champion_whose_artifact_is_gone_is_named_when_its_challenger_is_evaluated(self, registry, tmp_path):
+    def test_a_champion_whose_artifact_is_gone_does_not_stand_in_the_way_of_its_challenger(self, registry, tmp_path, caplog):
         pd.DataFrame({"x": [0.0, 1.0], "y": [False, True]}).to_csv(tmp_path / "holdout.csv", index=False)
         for threshold in (0.8, 0.5):
             registry.register("lead", fitted(threshold))
         registry.promote("lead", 1, reason="the first")
         Path(registry.get("lead:1").remote_path).unlink()
+        evaluated = registry.evaluate("lead", 2, data=str(tmp_path / "holdout.csv"), target="y")
+        assert list(evaluated.results) == [2]
+        assert "The champion lead:1 is left out" in caplog.text
+        against = {"metric": "accuracy", "against": "champion", "no_worse_than": 0.1}
+        refused = registry.decide("lead", 2, policy={"schema": 1, "rules": [against]})
+        assert not refused.approved
+        assert "v1" in refused.reasons[0].text
+        assert registry.decide("lead", 2, policy={"schema": 1, "rules": [{"metric": "accuracy", "at_least": 0.0}]}).approved
+
+    def test_a_challenger_whose_artifact_is_gone_cannot_be_evaluated(self, registry, tmp_path):
+        pd.DataFrame({"x": [0.0, 1.0], "y": [False, True]}).to_csv(tmp_path / "holdout.csv", index=False)
+        registry.register("lead", fitted(0.5))
+        Path(registry.get("lead:1").remote_path).unlink()
         with pytest.raises(ArtifactNotFoundError) as caught:
-            registry.evaluate("lead", 2, data=str(tmp_path / "holdout.csv"), target="y")
-        assert caught.value.__notes__ == ["This is about the champion lead:1; nothing was evaluated."]
+            registry.evaluate("lead", 1, data=str(tmp_path / "holdout.csv"), target="y")
+        assert caught.value.__notes__ == ["This is about lead:1; nothing was evaluated."]
 
     def test_challenger_and_champion_are_evaluated_on_the_same_rows(self, registry, tmp_path, sql):
         rows = pd.DataFrame({"x": np.linspace(0, 1, 40)})

@@ -37,9 +37,10 @@ def pin_of(deployment: str, dag_id: str, run_id: str, model_id: int, stage: str)
     return select(pins).where(_is_pin(deployment, dag_id, run_id, model_id, stage))
 
 
-def touch_pin(deployment: str, dag_id: str, run_id: str, model_id: int, stage: str, now: datetime) -> Update:
-    """A pin that is used does not expire."""
-    return update(pins).where(_is_pin(deployment, dag_id, run_id, model_id, stage)).values(last_used_at=now)
+def touch_pin(key: tuple[str, str, str, int, str], now: datetime, *, hands_out: bool) -> Update:
+    """A pin that is used does not expire; the first time that its path leaves us is kept."""
+    first = {"handed_out_at": func.coalesce(pins.c.handed_out_at, now)} if hands_out else {}
+    return update(pins).where(_is_pin(*key)).values(last_used_at=now, **first)
 
 
 def move_pin(key: tuple[str, str, str, int, str], version_id: int, revision: int, now: datetime) -> Update:
@@ -161,11 +162,15 @@ def touched_by(version_id: int) -> Select[Any]:
 
 
 def unrecorded_uses(version_id: int) -> Select[Any]:
-    """Runs that were pinned to a version and wrote nothing into the ledger."""
+    """Runs that were given a version's path, and of which the ledger does not know what they wrote with it."""
     wrote = exists().where(
         ledger.c.version_id == pins.c.version_id,
         ledger.c.deployment == pins.c.deployment,
         ledger.c.dag_id == pins.c.dag_id,
         ledger.c.run_id == pins.c.run_id,
     )
-    return select(pins.c.dag_id, pins.c.run_id).where(pins.c.version_id == version_id, ~wrote).order_by(pins.c.pinned_at)
+    return (
+        select(pins.c.dag_id, pins.c.run_id)
+        .where(pins.c.version_id == version_id, pins.c.handed_out_at.is_not(None), ~wrote)
+        .order_by(pins.c.pinned_at)
+    )

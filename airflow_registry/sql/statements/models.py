@@ -140,7 +140,8 @@ def change_stage(version_id: int, *, seen: str, target: str) -> Update:
 def holders(model_id: int) -> Select[Any]:
     """Who became champion at which revision, newest first; a revision that emptied the cell has another stage than PRODUCTION."""
     joined = promotions.join(versions, versions.c.id == promotions.c.version_id)
-    chosen = select(promotions.c.revision, promotions.c.to_stage, promotions.c.promoted_at, promotions.c.version_id, versions.c.number)
+    facts = [promotions.c[name] for name in ("revision", "from_stage", "to_stage", "promoted_at", "version_id")]
+    chosen = select(*facts, versions.c.number)
     return (
         chosen.select_from(joined)
         .where(promotions.c.model_id == model_id, promotions.c.revision.is_not(None))

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from airflow_registry.errors import InputNotReadyError
 from airflow_registry.operators import BatchInferenceOperator
 
 

@@ -308,6 +308,7 @@ def _pins() -> None:
         sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.Column("pinned_at", UtcDateTime(), nullable=False),
         sa.Column("last_used_at", UtcDateTime(), nullable=False),
+        sa.Column("handed_out_at", UtcDateTime(), nullable=True),
         sa.ForeignKeyConstraint(["model_id"], ["airflow_registry_models.id"], name=op.f("fk_airflow_registry_pins_model_id")),
         sa.ForeignKeyConstraint(["version_id"], ["airflow_registry_versions.id"], name=op.f("fk_airflow_registry_pins_version_id")),
         sa.PrimaryKeyConstraint("deployment", "dag_id", "run_id", "model_id", "stage", name=op.f("pk_airflow_registry_pins")),
