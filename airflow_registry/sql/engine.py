@@ -53,6 +53,13 @@ def make_engine(database: str | URL | Engine | sqlite3.Connection) -> Engine:
     return engine
 
 
+def _hint(text: object) -> str:
+    """What was given instead of a URL; a text is shown only if it is a path, because others may hold a password."""
+    if isinstance(text, str) and text.startswith(("/", "./", "../", "~/")):
+        return f"the path {text!r}: for a SQLite file write 'sqlite:///{Path(text).expanduser().absolute()}'"
+    return type(text).__name__
+
+
 def parse_url(text: str | URL) -> URL:
     """Check a database URL; `postgresql://` and `postgres://` mean psycopg 3.
 
@@ -64,7 +71,7 @@ def parse_url(text: str | URL) -> URL:
     except (ArgumentError, ValueError) as error:
         raise ConfigurationError(
             "The registry database is not a URL. Expected for example 'sqlite:////var/lib/airflow/airflow_registry.db' or "
-            f"'postgresql://user:password@host/registry'; found {type(text).__name__}."
+            f"'postgresql://user:password@host/registry'; found {_hint(text)}."
         ) from error
     if url.drivername in {"postgresql", "postgres", "postgresql+psycopg2"}:
         return url.set(drivername="postgresql+psycopg")
