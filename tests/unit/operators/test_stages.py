@@ -34,7 +34,7 @@ def test_a_retry_of_a_rollback_rings_again_and_does_not_swing_back(registry, two
 
 def test_without_a_previous_champion_nothing_is_rolled_back(registry, champion, context, rung):
     task = context("rollback")
-    with pytest.raises(AirflowFailException, match="no other version was ever in PRODUCTION"):
+    with pytest.raises(AirflowFailException, match="no other version held PRODUCTION before"):
         RollbackModelOperator(model="lead", reason="bad").execute(task)
     assert rung(task) == []
 
