@@ -11,11 +11,11 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_registry.artifacts import dispatch
 from airflow_registry.artifacts.digest import content_digest
 from airflow_registry.artifacts.dispatch import scheme_of
 from airflow_registry.domain.ledger import Written
 from airflow_registry.errors import InvalidInputError, StorageUnavailableError
+from airflow_registry.scoring import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +72,7 @@ def local_path(output: str) -> str | None:
         raise InvalidInputError(
             f"The output {output!r} is a relative path, and every task has a folder of its own. Give an absolute path or a URI."
         )
-    return dispatch.local_path(output)
+    return files.local_path(output, "output")  # as the ledger reads it: a `%7C` in a partition's folder stays what it is
 
 
 def _files(path: str) -> Iterator[str]:

@@ -7,6 +7,7 @@ import pytest
 
 from airflow_registry.champion.output import local_path, look, written
 from airflow_registry.errors import InvalidInputError
+from airflow_registry.service.score import output_key
 
 
 def test_an_output_that_is_not_there_was_never_changed(tmp_path):
@@ -50,7 +51,7 @@ def test_removing_a_file_makes_nothing_new(tmp_path):
 
 def test_a_file_uri_is_a_path_and_other_schemes_cannot_be_looked_at(tmp_path):
     (tmp_path / "a b.csv").write_text("12345")
-    assert look(f"file://{tmp_path}/a%20b.csv").size_bytes == 5
+    assert look(f"file://{tmp_path}/a b.csv").size_bytes == 5
     assert local_path("s3://bucket/key") is None
     assert look("s3://bucket/key") is None
 
@@ -87,3 +88,13 @@ def test_a_damaged_parquet_file_has_a_digest_and_no_rows(tmp_path):
 def test_of_an_output_elsewhere_only_the_uri_is_known():
     found = written("s3://bucket/key")
     assert (found.uri, found.digest, found.rows) == ("s3://bucket/key", None, None)
+
+
+def test_an_address_is_read_as_the_ledger_reads_it(tmp_path):
+    folder = tmp_path / "us%7C2026"
+    folder.mkdir()
+    (folder / "scored.csv").write_text("a\n1\n")
+    seen = look(f"file://{folder}")
+    assert seen is not None
+    assert seen.size_bytes == 4
+    assert output_key(f"file://{folder}") == str(folder)
