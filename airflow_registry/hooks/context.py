@@ -16,7 +16,6 @@ from zoneinfo import ZoneInfo
 from airflow.sdk.exceptions import AirflowFailException
 from jinja2 import UndefinedError
 
-from airflow_registry.domain.model import Lineage
 from airflow_registry.domain.names import RunKey
 from airflow_registry.errors import RegistryError
 from airflow_registry.hooks.connection import DEFAULT_CONNECTION
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
-    from airflow_registry.domain.model import ModelVersion
+    from airflow_registry.domain.model import Lineage, ModelVersion
     from airflow_registry.service.protocol import Registry
 
 log = logging.getLogger(__name__)
@@ -54,6 +53,7 @@ def run_key(context: Mapping[str, Any]) -> RunKey:
 
 def lineage(context: Mapping[str, Any]) -> Lineage:
     """What Airflow knows about where a version comes from; container and packages are added by the registry."""
+    from airflow_registry.domain.model import Lineage
     from airflow_registry.modeling.environment import git_commit
 
     run, ti = run_key(context), context["ti"]

@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_registry.domain.ledger import Written
 from airflow_registry.errors import InvalidInputError
 from airflow_registry.hooks.context import airflow_errors, run_key
 from airflow_registry.operators.consuming import ScoringOperator
@@ -76,6 +75,7 @@ class BatchInferenceOperator(ScoringOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Pin, intent, score, commit."""
+        from airflow_registry.domain.ledger import Written
         from airflow_registry.scoring.source import open_source
 
         with airflow_errors():

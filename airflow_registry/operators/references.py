@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from airflow_registry.domain.model import ModelVersion
 from airflow_registry.domain.names import ModelName, Reference, parse_version, refuse_unrendered
 from airflow_registry.errors import InvalidInputError, ModelNotFoundError
 
 if TYPE_CHECKING:
+    from airflow_registry.domain.model import ModelVersion
     from airflow_registry.service.protocol import Registry
 
 _LATEST = "latest"
@@ -74,6 +74,8 @@ def find_version(registry: Registry, value: object, *, model: str | None = None)
 
 
 def _text(value: object, model: str | None) -> str:
+    from airflow_registry.domain.model import ModelVersion  # a DAG that is only parsed needs no versions
+
     if isinstance(value, ModelVersion):
         return value.ref
     if isinstance(value, Mapping):
