@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_registry.errors import ConfigurationError, one_of
+from airflow_registry.objects.options import StorageOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,6 +64,7 @@ class Settings:
         trusted: Which pickles may be loaded: none, own, or all.
         trusted_types: Types that skops may load besides the reviewed ones.
         container_image: What the environment says about the image this process runs in.
+        storage: How object stores are reached.
         origins: For each setting where its value came from.
     """
 
@@ -72,6 +74,7 @@ class Settings:
     trusted: str = "own"
     trusted_types: tuple[str, ...] = ()
     container_image: str | None = None
+    storage: StorageOptions = field(default_factory=StorageOptions, repr=False)
     origins: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -27,6 +27,7 @@
     │   ├── DatabaseNotInitializedError    no registry at that address
     │   └── SchemaVersionError             the database is older or newer than this release
     ├── StorageUnavailableError (OSError)  database or artifact store out of reach; a retry may help
+    │   └── StorageRefusedError            it answers, and says no: bucket, rights or credentials; a retry does not help
     └── MissingDependencyError (ImportError)
 
 A message says what happened, what was expected and found, and what to do next. `code` is stable: the command line and
@@ -65,6 +66,7 @@ __all__ = [
     "RegistryError",
     "SchemaVersionError",
     "SignatureMismatchError",
+    "StorageRefusedError",
     "StorageUnavailableError",
     "UntrustedArtifactError",
     "VersionConflictError",
@@ -285,6 +287,13 @@ class StorageUnavailableError(RegistryError, OSError):
 
     code = "storage_unavailable"
     retryable = True
+
+
+class StorageRefusedError(StorageUnavailableError):
+    """A store answers and says no: the bucket is missing, or rights or credentials do not suffice."""
+
+    code = "storage_refused"
+    retryable = False
 
 
 class MissingDependencyError(RegistryError, ImportError):

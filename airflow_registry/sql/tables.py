@@ -95,7 +95,10 @@ versions = Table(
     Column("tags", Json, nullable=False),
     Column("datasets", Json, nullable=False),
     Column("members", Json),
+    Column("findings", Json),
+    Column("origin", Json),
     *_run_columns(),
+    Column("run_started_at", UtcDateTime),
     Column("bundle_name", Name(250)),
     Column("bundle_version", Name(250)),
     Column("published_by", Words()),
@@ -247,6 +250,7 @@ pins = Table(
     Column("pinned_at", UtcDateTime, nullable=False),
     Column("last_used_at", UtcDateTime, nullable=False),
     Column("handed_out_at", UtcDateTime),
+    Column("run_started_at", UtcDateTime),
     PrimaryKeyConstraint("deployment", "dag_id", "run_id", "model_id", "stage"),
 )
 
