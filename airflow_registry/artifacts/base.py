@@ -6,6 +6,7 @@ Layout, the same everywhere, so that people and tools find their way without thi
     <root>/plain/<model>/<16 hex of digest>/<name>/              a folder; its remote path ends in `/`
     <root>/plain/<model>/<16 hex of digest>/<name>.sha256sums    its manifest, whose own SHA-256 is the folder's digest
     <root>/production/<model>.json                               the champion, for consumers that speak neither SQL nor HTTP
+    <root>/numbers/<model>.json                                  the highest version number given out, for a database that was restored
 
 `<model>` is the model's name in lower case, because names are unique regardless of case.
 """
@@ -119,6 +120,19 @@ class ArtifactStore(Protocol):
 
         Raises:
             CorruptionError: If it is not a pointer.
+        """
+
+    def write_mark(self, model: str, payload: Mapping[str, Any], number: int) -> str:
+        """Write `<root>/numbers/<model>.json` whole, and return its URI.
+
+        The keys `schema` and `number` are added. It only goes forward, as the pointer does: a higher number of the same registry stays.
+        """
+
+    def read_mark(self, model: str) -> dict[str, Any] | None:
+        """What the mark says, None if there is none.
+
+        Raises:
+            CorruptionError: If it is not a mark.
         """
 
     def orphans(self, known: Container[str]) -> Iterator[str]:

@@ -28,14 +28,15 @@ from airflow_registry.artifacts.plain import (
     refuse_changed,
     unknown_below,
 )
-from airflow_registry.artifacts.pointer import is_newer, pointer_text, read_object
+from airflow_registry.artifacts.pointer import KINDS, MARK, POINTER, read_object
 from airflow_registry.domain.names import Digest, ModelName
-from airflow_registry.errors import CorruptionError, StorageUnavailableError
+from airflow_registry.errors import StorageUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping
 
     from airflow_registry.artifacts.digest import Content
+    from airflow_registry.artifacts.pointer import PointerKind
 
 _LOCK = ".lock"
 
@@ -108,32 +109,44 @@ class LocalArtifactStore:
     # -- pointers ------------------------------------------------------------------------------------------------------
     def write_pointer(self, model: str, payload: Mapping[str, Any], revision: int) -> str:
         """Write the champion's pointer, unless a newer one is there."""
-        path = self._pointer(model)
-        text = pointer_text({**payload, "schema": 1, "revision": revision})
-        with writing(f"write the production pointer {path}"):
-            make_folder(path.parent)
-            with locked(path.with_name(f".{path.name}{_LOCK}")):
-                if not is_newer(read_object(path), payload, revision):
-                    write_whole(path, text.encode())
-        return str(path)
+        return self._write_forward(POINTER, model, payload, revision)
 
     def read_pointer(self, model: str) -> dict[str, Any] | None:
         """What the pointer says, None if there is none."""
-        path = self._pointer(model)
+        return self._read_forward(POINTER, model)
+
+    def write_mark(self, model: str, payload: Mapping[str, Any], number: int) -> str:
+        """Write the mark of the highest number, unless a higher one is there."""
+        return self._write_forward(MARK, model, payload, number)
+
+    def read_mark(self, model: str) -> dict[str, Any] | None:
+        """What the mark says, None if there is none."""
+        return self._read_forward(MARK, model)
+
+    def _write_forward(self, kind: PointerKind, model: str, payload: Mapping[str, Any], count: int) -> str:
+        path = Path(self.root, kind.folder, kind.name(model))
+        text = kind.text(payload, count)
+        with writing(f"write the {kind.title} {path}"):
+            make_folder(path.parent)
+            with locked(path.with_name(f".{path.name}{_LOCK}")):
+                if not kind.is_newer(read_object(path), payload, count):
+                    write_whole(path, text.encode())
+        return str(path)
+
+    def _read_forward(self, kind: PointerKind, model: str) -> dict[str, Any] | None:
+        path = Path(self.root, kind.folder, kind.name(model))
         if not self.exists(str(path)):
             return None
-        pointer = read_object(path)
-        if pointer is None:
-            raise CorruptionError(
-                f"The production pointer {path} is not the JSON object that was written. The registry's row is the truth: "
-                "ask production(), and the next promotion writes the pointer again."
-            )
-        return pointer
+        found = read_object(path)
+        if found is None:
+            raise kind.damaged(str(path))
+        return found
 
     # -- housekeeping ----------------------------------------------------------------------------------------------------
     def orphans(self, known: Container[str]) -> Iterator[str]:
         """Artifacts that are not in `known`, and temporary folders."""
-        yield from map(str, sorted(Path(self.root).glob(f"production/{TEMPORARY}*")))
+        for kind in KINDS:
+            yield from map(str, sorted(Path(self.root).glob(f"{kind.folder}/{TEMPORARY}*")))
         for folder in sorted(Path(self.root).glob("plain/*/*/")):
             yield from [str(folder)] if folder.name.startswith(TEMPORARY) else unknown_below(folder, known)
 
@@ -152,9 +165,6 @@ class LocalArtifactStore:
     # -- inside ----------------------------------------------------------------------------------------------------------
     def _plain(self, model: str) -> Path:
         return Path(self.root, "plain", ModelName(model).key)
-
-    def _pointer(self, model: str) -> Path:
-        return Path(self.root, "production", f"{ModelName(model).key}.json")
 
     def _present(self, remote_path: str) -> Path:
         """The path of an artifact that is there.

@@ -152,6 +152,8 @@ class ArtifactStoreContract:
             store.write_pointer(model, {}, 1)
         with pytest.raises(InvalidInputError):
             store.read_pointer(model)
+        with pytest.raises(InvalidInputError):
+            store.write_mark(model, {}, 1)
         assert self.listing(store) == {}
 
     # -- refusing ------------------------------------------------------------------------------------------------------------
@@ -355,10 +357,33 @@ class ArtifactStoreContract:
             store.write_pointer("lead_scoring", {"version": value}, 2)
         assert store.read_pointer("lead_scoring")["version"] == 1
 
+    # -- marks -----------------------------------------------------------------------------------------------------------------
+    def test_a_mark_is_json_beside_the_pointers_and_apart_from_them(self, store):
+        path = store.write_mark("Lead_Scoring", {"registry_uid": "ours"}, 7)
+        assert path == f"{store.root}/numbers/lead_scoring.json"
+        assert json.loads(self.read(path)) == {"number": 7, "registry_uid": "ours", "schema": 1}
+        assert store.read_mark("lead_scoring") == {"number": 7, "registry_uid": "ours", "schema": 1}
+        assert store.read_mark("churn") is None
+        assert store.read_pointer("lead_scoring") is None
+
+    def test_a_mark_never_goes_back_unless_another_registry_takes_the_store_over(self, store):
+        for number in (2, 5, 4, 1):
+            store.write_mark("lead_scoring", {"registry_uid": "ours"}, number)
+        assert store.read_mark("lead_scoring")["number"] == 5
+        store.write_mark("lead_scoring", {"registry_uid": "other"}, 1)
+        assert store.read_mark("lead_scoring") == {"number": 1, "registry_uid": "other", "schema": 1}
+
+    def test_a_damaged_mark_is_no_answer(self, store):
+        path = store.write_mark("lead_scoring", {"registry_uid": "ours"}, 7)
+        self.overwrite(path, b'{"number": ')
+        with pytest.raises(CorruptionError, match=r"highest version number .*lead_scoring\.json"):
+            store.read_mark("lead_scoring")
+
     # -- housekeeping ------------------------------------------------------------------------------------------------------------
     def test_orphans_are_the_artifacts_that_nobody_knows(self, store, file, folder):
         stored, bundle = self.put(store, file), self.put(store, folder)
         store.write_pointer("lead_scoring", {}, 1)
+        store.write_mark("lead_scoring", {}, 1)
         manifest = bundle.remote_path.rstrip("/") + ".sha256sums"
         assert set(store.orphans(set())) == {stored.remote_path, bundle.remote_path, manifest}
         assert set(store.orphans({stored.remote_path})) == {bundle.remote_path, manifest}
