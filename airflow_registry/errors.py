@@ -16,7 +16,8 @@
     │   ├── VersionConflictError
     │   ├── ChampionChangedError           a promotion lost its compare-and-set
     │   ├── IllegalTransitionError         a stage change that the table of transitions forbids
-    │   └── OutputConflictError            another run owns the output partition
+    │   ├── OutputConflictError            another run owns the output partition
+    │   └── DeploymentConflictError        two Airflow installations call themselves by one name
     ├── NotApprovedError                   the gate's decision does not allow the promotion
     ├── CorruptionError                    bytes are not what the registry says they are
     │   ├── DigestMismatchError
@@ -49,6 +50,7 @@ __all__ = [
     "ConflictError",
     "CorruptionError",
     "DatabaseNotInitializedError",
+    "DeploymentConflictError",
     "DigestMismatchError",
     "IllegalTransitionError",
     "InputNotReadyError",
@@ -218,6 +220,12 @@ class OutputConflictError(ConflictError):
     """Another run owns the output partition."""
 
     code = "output_conflict"
+
+
+class DeploymentConflictError(ConflictError):
+    """Two Airflow installations call themselves by one name, so one took the other's work for its own."""
+
+    code = "deployment_conflict"
 
 
 class NotApprovedError(ConflictError):

@@ -6,12 +6,15 @@ Laws: `ModelName(str(name)) == name`, `Reference.parse(str(ref)) == ref`, `Diges
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from airflow_registry.domain.stage import Stage
 from airflow_registry.errors import InvalidInputError, InvalidNameError
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _NUMBER = re.compile(r"[vV]?([1-9][0-9]{0,17})")
@@ -159,6 +162,9 @@ class RunKey:
     """One task instance of one run; what a registration, a promotion or a prediction is remembered by.
 
     `try_number` is left out on purpose: a retry is the same piece of work, a clear (which raises `clear_number`) is a new one.
+
+    Attributes:
+        started_at: When the run began, None if unknown. No part of the identity, but a witness: one clear of one run began once.
     """
 
     dag_id: str
@@ -166,6 +172,7 @@ class RunKey:
     task_id: str
     map_index: int = -1
     clear_number: int = 0
+    started_at: datetime | None = field(default=None, compare=False)
 
     def identity(self, deployment: str, model: str) -> str:
         """The idempotency key; unique because none of the parts can hold NUL."""

@@ -48,6 +48,7 @@ def run_key(context: Mapping[str, Any]) -> RunKey:
         task_id=ti.task_id,
         map_index=-1 if ti.map_index is None else ti.map_index,
         clear_number=context["dag_run"].clear_number or 0,
+        started_at=context["dag_run"].start_date,
     )
 
 

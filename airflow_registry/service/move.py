@@ -71,7 +71,11 @@ def made_by(core: Core, tx: Transaction, model: ModelRow, target: Stage, order: 
     """The newest change to a stage that this very task instance has made, or None."""
     key = _identity(core, model, order)
     row = None if key is None else tx.first(judgements.promotion_by_identity(key, target))
-    return None if row is None else replace(rows.promotion(row), created=False)
+    if row is None:
+        return None
+    made = replace(rows.promotion(row), created=False)
+    identity.refuse_other_run(order.run, core.settings.deployment, row["run_started_at"], f"The stage change of {made.model}:{made.number}")
+    return made
 
 
 def within(core: Core, tx: Transaction, row: VersionRow, cell: ChampionCell, target: Stage, order: Order) -> Promotion:
@@ -135,6 +139,7 @@ def _values(core: Core, change: _Change, order: Order) -> dict[str, Any]:
         "reason": order.reason,
         "promoted_by": order.by or core.user,
         "promoted_at": core.now(),
+        "run_started_at": None if order.run is None else order.run.started_at,
     }
 
 

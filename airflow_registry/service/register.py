@@ -79,7 +79,7 @@ def register(core: Core, request: Registration) -> ModelVersion:
         VersionConflictError: If the model must be new and is not.
     """
     key = request.identity(core.settings.deployment)
-    if key is not None and (found := find(core, key)) is not None:
+    if key is not None and (found := find(core, key, request.run)) is not None:
         return _same(found, request)
     if request.must_be_new:
         _refuse_known(core, request.model)
@@ -87,11 +87,23 @@ def register(core: Core, request: Registration) -> ModelVersion:
     return _commit(core, request, _draft(core, request, artifact), key)
 
 
-def find(core: Core, key: str) -> ModelVersion | None:
-    """The version that an identity has registered, or None."""
+def find(core: Core, key: str, run: RunKey | None) -> ModelVersion | None:
+    """The version that an identity has registered, or None.
+
+    Raises:
+        DeploymentConflictError: If the task instance that registered it is another Airflow's.
+    """
     with core.store.read() as tx:
-        row = tx.first(statements.version_by_identity(key))
-    return None if row is None else rows.model_version(row)
+        return _made_before(core, tx, key, run)
+
+
+def _made_before(core: Core, tx: Transaction, key: str | None, run: RunKey | None) -> ModelVersion | None:
+    row = None if key is None else tx.first(statements.version_by_identity(key))
+    if row is None:
+        return None
+    version = rows.model_version(row)
+    identity.refuse_other_run(run, core.settings.deployment, row["run_started_at"], f"The version {version.ref}")
+    return version
 
 
 def _same(version: ModelVersion, request: Registration) -> ModelVersion:
@@ -143,9 +155,9 @@ def _commit(core: Core, request: Registration, draft: ModelVersion, key: str | N
     """One transaction; nothing is changed, the counter included, if the version is there already."""
     with core.store.write() as tx:
         model = catalog.make_model(tx, request.model, draft.registered_at)  # locked: what is looked up now stays so
-        row = None if key is None else tx.first(statements.version_by_identity(key))
-        if row is not None:  # the same work committed while we uploaded; its bytes are the ones that count
-            return _same(rows.model_version(row), request)
+        made = _made_before(core, tx, key, request.run)
+        if made is not None:  # the same work committed while we uploaded; its bytes are the ones that count
+            return _same(made, request)
         earlier = _same_bytes_after_clear(core, tx, request, draft)
         return earlier or _add(core, tx, request, draft, model, key)
 
@@ -173,6 +185,7 @@ def _add(core: Core, tx: Transaction, request: Registration, draft: ModelVersion
         "identity_key": key,
         "run_identity": request.task_identity(core.settings.deployment),
         "is_imported": False,
+        "run_started_at": None if request.run is None else request.run.started_at,
     }
     version_id = tx.scalar(statements.add_version(values))
     tx.run(statements.add_stage(version_id, model.id, Stage.DEVELOPMENT))

@@ -155,7 +155,7 @@ class ModelRegistry(OriginalInterface):
 
     def find_registration(self, model: str, run: RunKey) -> ModelVersion | None:
         """The version that this very task instance registered in an earlier try, or None."""
-        found = register.find(self.core, identity.of_run(run, self.deployment, ModelName(model)))
+        found = register.find(self.core, identity.of_run(run, self.deployment, ModelName(model)), run)
         return None if found is None else read.bound(self.core, found)
 
     def models(self) -> tuple[RegisteredModel, ...]:

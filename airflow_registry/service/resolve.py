@@ -9,6 +9,7 @@ from airflow_registry.domain.bell import next_ring
 from airflow_registry.domain.names import ModelName
 from airflow_registry.domain.stage import Stage
 from airflow_registry.errors import NoChampionError, VersionNotFoundError
+from airflow_registry.service import identity
 from airflow_registry.service.protocol import Bell
 from airflow_registry.service.read import bound
 from airflow_registry.sql import catalog, rows
@@ -45,10 +46,11 @@ def pin(core: Core, model: str, run: RunKey, *, stage: str, repin: bool, acknowl
         row = catalog.need_model(tx, model)
         key = (core.settings.deployment, run.dag_id, run.run_id, row.id, str(wanted))
         target, revision = _target(tx, row, wanted)
-        is_moved = _point(core, tx, key, target, revision, repin=repin)
+        is_moved = _point(core, tx, key, target, revision, run, repin=repin)
         if hands_out:
             tx.run(ledger.touch_pin(key, core.now(), hands_out=True))
         pinned = tx.one(ledger.pin_of(*key))
+        _refuse_foreign(core, pinned, run, row.name)
         for consumer in consumers:
             tx.run(ledger.acknowledge(core.settings.deployment, consumer, row.id, pinned["revision"]))
         version = bound(core, rows.model_version(tx.one(models.version_by_id(pinned["version_id"]))))
@@ -65,6 +67,7 @@ def _existing(core: Core, model: str, run: RunKey, stage: Stage, consumers: tupl
         pinned = tx.first(ledger.pin_of(*key))
         if pinned is None:
             return None
+        _refuse_foreign(core, pinned, run, row.name)
         unanswered = [name for name in consumers if _is_unanswered(core, tx, name, row.name, pinned["revision"])]
         version = rows.model_version(tx.one(models.version_by_id(pinned["version_id"])))
     is_first = hands_out and pinned["handed_out_at"] is None
@@ -93,13 +96,27 @@ def _target(tx: Transaction, model: catalog.ModelRow, stage: Stage) -> tuple[cat
     return catalog.version_row(row, model), cell.revision
 
 
+def _refuse_foreign(core: Core, pinned: RowMapping, run: RunKey, model: ModelName) -> None:
+    """A pin that another Airflow's run of the same name has made; within one clear a run begins once."""
+    if pinned["run_clear_number"] == run.clear_number:
+        identity.refuse_other_run(run, core.settings.deployment, pinned["run_started_at"], f"The pin on {model!r}")
+
+
 def _point(
-    core: Core, tx: Transaction, key: tuple[str, str, str, int, str], target: catalog.VersionRow, revision: int, *, repin: bool
+    core: Core,
+    tx: Transaction,
+    key: tuple[str, str, str, int, str],
+    target: catalog.VersionRow,
+    revision: int,
+    run: RunKey,
+    *,
+    repin: bool,
 ) -> bool:
     """Pin, or with `repin` move the pin there is; whether one was moved."""
     now = core.now()
     columns = dict(zip(("deployment", "dag_id", "run_id", "model_id", "stage"), key, strict=True))
-    fresh = ledger.add_pin({**columns, "version_id": target.id, "revision": revision, "pinned_at": now, "last_used_at": now})
+    facts = {"pinned_at": now, "last_used_at": now, "run_started_at": run.started_at, "run_clear_number": run.clear_number}
+    fresh = ledger.add_pin({**columns, **facts, "version_id": target.id, "revision": revision})
     return tx.first(fresh) is None and repin and tx.run(ledger.move_pin(key, target.id, revision, now)) > 0
 
 

@@ -207,6 +207,7 @@ promotions = Table(
     Column("promoted_by", Words(), nullable=False),
     Column("promoted_at", UtcDateTime, nullable=False),
     *_run_columns(),
+    Column("run_started_at", UtcDateTime),
     UniqueConstraint("model_id", "revision"),
     CheckConstraint(f"to_stage IN ({_STAGES})", name="to_stage"),
 )
@@ -251,6 +252,7 @@ pins = Table(
     Column("last_used_at", UtcDateTime, nullable=False),
     Column("handed_out_at", UtcDateTime),
     Column("run_started_at", UtcDateTime),
+    Column("run_clear_number", Integer),
     PrimaryKeyConstraint("deployment", "dag_id", "run_id", "model_id", "stage"),
 )
 

@@ -13,13 +13,14 @@ from airflow_registry import ModelRegistry
 from airflow_registry.errors import DatabaseNotInitializedError, SchemaVersionError, StorageUnavailableError
 from tests.contracts.registry_auditing import Auditing
 from tests.contracts.registry_base import POLICY, run
+from tests.contracts.registry_deployments import Deployments
 from tests.contracts.registry_inferring import Ledger, Pinning
 from tests.contracts.registry_promoting import Promoting
 from tests.contracts.registry_registering import Registering
 from tests.contracts.registry_storing import Storing
 
 
-class RegistryContract(Registering, Storing, Promoting, Auditing, Pinning, Ledger):
+class RegistryContract(Registering, Storing, Promoting, Auditing, Pinning, Ledger, Deployments):
     """Subclasses set `__test__ = True`, give the fixtures `url` and `empty_url` and the four hooks."""
 
     __test__ = False
@@ -88,12 +89,9 @@ class RegistryContract(Registering, Storing, Promoting, Auditing, Pinning, Ledge
         sql("UPDATE airflow_registry_alembic_version SET version_num = '0099'")
         assert ModelRegistry(url).register("lead").number == 1
 
-    def test_an_older_schema_is_refused_with_the_command(self, registry, url, unchanged, monkeypatch):
-        from airflow_registry.sql import schema
-
+    def test_an_older_schema_is_refused_with_the_command(self, registry, url, sql, unchanged):
+        sql("UPDATE airflow_registry_alembic_version SET version_num = '0001'")
         unchanged()
-        monkeypatch.setattr(schema, "REVISIONS", ("0001", "0002"))
-        monkeypatch.setattr(schema, "HEAD", "0002")
         with pytest.raises(SchemaVersionError, match="'0001' of an older release.*airflow-registry db upgrade"):
             ModelRegistry(url)
 
@@ -126,6 +124,6 @@ class RegistryContract(Registering, Storing, Promoting, Auditing, Pinning, Ledge
 
     def test_where_it_is_can_be_told_without_its_password(self, registry, url):
         told = registry.describe()
-        assert told["schema"] == "0001"
+        assert told["schema"] == "0002"
         assert told["origins"]["database"] == "argument"
         assert told["database"]

@@ -9,13 +9,16 @@ import threading
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.pool import NullPool
 
 from airflow_registry import ModelRegistry
+from airflow_registry.errors import SchemaVersionError
 from airflow_registry.sql import schema
 from airflow_registry.sql.tables import PREFIX, metadata
 from airflow_registry.sql.upgrade import upgrade_database
@@ -172,3 +175,48 @@ def test_a_migration_that_fails_leaves_nothing(url, engine, monkeypatch):
     assert tables(engine) == set()
     monkeypatch.undo()
     assert ModelRegistry(url, create=True).register("lead").number == 1
+
+
+def at_revision(engine, revision):
+    """A database as an earlier release made it."""
+    config = Config()
+    config.set_main_option("script_location", "airflow_registry.sql:migrations")
+    with engine.connect() as plain:
+        connection = plain.execution_options(registry_writes=True)
+        config.attributes["connection"] = connection
+        with connection.begin():
+            command.upgrade(config, revision)
+            schema._first_rows(connection)
+
+
+def write_as_the_first_release(engine, number):
+    """One version, with the columns that an earlier release knew."""
+    now = "2026-01-01 00:00:00.000000" if engine.dialect.name == "sqlite" else "2026-01-01T00:00:00+00:00"
+    with engine.begin() as connection:
+        if number == 1:
+            connection.execute(text(INSERT_MODEL), {"at": now})
+        facts = {"n": number, "uid": f"uid-{number}", "at": now}
+        row = connection.execute(text(INSERT_VERSION.format(empty="'{}'", none="'[]'")), facts).scalar()
+        connection.execute(text(f"INSERT INTO {PREFIX}version_stages VALUES (:row, 1, 'DEVELOPMENT')"), {"row": row})
+
+
+INSERT_MODEL = f"INSERT INTO {PREFIX}models (id, key, name, next_number, created_at) VALUES (1, 'lead', 'lead', 3, :at)"
+INSERT_VERSION = f"""
+    INSERT INTO {PREFIX}versions (uid, model_id, number, registered_at, is_imported, remote_path, format, is_stored, metrics,
+        parameters, tags, datasets, packages, deployment)
+    VALUES (:uid, 1, :n, :at, FALSE, '', 'none', FALSE, '{{{{}}}}', {{empty}}, {{empty}}, {{none}}, {{empty}}, 'default')
+    RETURNING id
+"""
+
+
+@pytest.mark.parametrize("revision", schema.REVISIONS[:-1])
+def test_what_an_earlier_release_wrote_is_read_after_the_upgrade_and_it_can_go_on_writing(url, engine, revision):
+    at_revision(engine, revision)
+    write_as_the_first_release(engine, 1)
+    with pytest.raises(SchemaVersionError, match="airflow-registry db upgrade"):
+        ModelRegistry(url)
+    upgrade_database(url)
+    write_as_the_first_release(engine, 2)  # a worker that was not restarted yet
+    registry = ModelRegistry(url)
+    assert [(version.number, version.uid) for version in registry.versions("lead")] == [(1, "uid-1"), (2, "uid-2")]
+    assert registry.register("lead").number == 3

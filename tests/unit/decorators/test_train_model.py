@@ -26,7 +26,7 @@ def _default_connection(monkeypatch):
 def context():
     def make(*, map_index=-1, clear_number=0):
         ti = SimpleNamespace(dag_id="dag", run_id="manual__1", task_id="train", map_index=map_index, bundle_instance=None)
-        run = SimpleNamespace(clear_number=clear_number, triggering_user_name=None)
+        run = SimpleNamespace(clear_number=clear_number, start_date=None, triggering_user_name=None)
         return {"ti": ti, "dag": SimpleNamespace(fileloc=__file__), "dag_run": run, "params": {"depth": 3}}
 
     return make

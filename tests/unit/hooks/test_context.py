@@ -17,7 +17,15 @@ CONN = "airflow_registry_default"
 
 
 def context(*, schedule=None, run_id="manual__1", map_index=-1, bundle=None, **run):
-    facts = {"clear_number": 0, "triggering_user_name": None, "partition_key": None, "logical_date": None, "run_after": EVENING, **run}
+    facts = {
+        "clear_number": 0,
+        "start_date": None,
+        "triggering_user_name": None,
+        "partition_key": None,
+        "logical_date": None,
+        "run_after": EVENING,
+        **run,
+    }
     ti = SimpleNamespace(dag_id="score", run_id=run_id, task_id="one", map_index=map_index, bundle_instance=bundle)
     return {"ti": ti, "dag_run": SimpleNamespace(**facts), "dag": DAG("score", schedule=schedule)}
 
