@@ -88,17 +88,37 @@ def rechunked(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Recor
 
     What comes out depends on the rows only, never on how they came in.
     """
-    waiting: list[pa.RecordBatch] = []
-    count = 0
+    chunks = Rechunker(rows)
     for batch in batches:
-        waiting.append(batch)
-        count += batch.num_rows
-        while count >= rows:
-            whole = _joined(waiting)
-            yield whole.slice(0, rows)
-            waiting, count = [whole.slice(rows)], count - rows
-    if count:
-        yield _joined(waiting)
+        yield from chunks.add(batch)
+    yield from chunks.rest()
+
+
+class Rechunker:
+    """The same for those who are handed one batch after the other.
+
+    Args:
+        rows: Rows in each batch that comes out (count).
+    """
+
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
+        self._waiting: list[pa.RecordBatch] = []
+        self._count = 0
+
+    def add(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        """Take rows; gives the batches that are full."""
+        self._waiting.append(batch)
+        self._count += batch.num_rows
+        while self._count >= self._rows:
+            whole = _joined(self._waiting)
+            self._waiting, self._count = [whole.slice(self._rows)], self._count - self._rows
+            yield whole.slice(0, self._rows)
+
+    def rest(self) -> Iterator[pa.RecordBatch]:
+        """What is left, if anything is."""
+        if self._count:
+            yield _joined(self._waiting)
 
 
 def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
