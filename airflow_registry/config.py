@@ -144,6 +144,22 @@ def resolve(
     )
 
 
+def of_environment_connection(conn_id: str, environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings of a connection that the environment holds: outside Airflow there is no other place to look for one.
+
+    Raises:
+        ConfigurationError: If the environment has no connection of that name, or it cannot be read.
+    """
+    environ = os.environ if environ is None else environ
+    found = _connection_in(environ, conn_id)
+    if not found.conn_id:
+        raise ConfigurationError(
+            f"There is no connection {conn_id!r} in the environment (AIRFLOW_CONN_{conn_id.upper()}). For Airflow's own connections and "
+            "secrets backends use `airflow registry …` instead of `airflow-registry …`."
+        )
+    return resolve(connection=found, environ=environ)
+
+
 def home(environ: Mapping[str, str]) -> Path:
     """`$AIRFLOW_HOME`, or `~/airflow`."""
     return Path(environ.get("AIRFLOW_HOME") or "~/airflow").expanduser().absolute()
@@ -179,17 +195,18 @@ def _first(*candidates: tuple[str | None, str]) -> tuple[str, str]:
     return next((value, origin) for value, origin in candidates if value)
 
 
-def _connection_in(environ: Mapping[str, str]) -> ConnectionFields:
-    """The default connection as Airflow reads it from the environment: JSON, or a URI whose query is the extra."""
-    text = environ.get(CONNECTION_VARIABLE, "").strip()
+def _connection_in(environ: Mapping[str, str], conn_id: str = DEFAULT_CONNECTION) -> ConnectionFields:
+    """A connection as Airflow reads it from the environment: JSON, or a URI whose query is the extra."""
+    variable = f"AIRFLOW_CONN_{conn_id.upper()}"
+    text = environ.get(variable, "").strip()
     if not text:
         return ConnectionFields(conn_id="")
     try:
         password, extra = _from_json(text) if text.startswith("{") else _from_uri(text)
-        return ConnectionFields.of(DEFAULT_CONNECTION, password=password, extra=extra)
+        return ConnectionFields.of(conn_id, password=password, extra=extra)
     except (AttributeError, TypeError, ValueError):  # from nobody: the text may hold a password
         raise ConfigurationError(
-            f"{CONNECTION_VARIABLE} is not a connection. Expected JSON such as "
+            f"{variable} is not a connection. Expected JSON such as "
             '{"conn_type": "airflow_registry", "extra": {"database_dsn": "postgresql://registry@db/registry"}}.'
         ) from None
 

@@ -1,52 +1,109 @@
-"""`airflow-registry`: the commands of this release."""
+"""`airflow-registry`: from a command line to an exit code."""
 
 from __future__ import annotations
 
 import argparse
-import json
+import io
+import os
 import sys
 from typing import TYPE_CHECKING
 
 from airflow_registry import config
+from airflow_registry.cli import commands
+from airflow_registry.cli.answer import DONE, INTERRUPTED, REFUSED, USAGE, Answer, UsageError
+from airflow_registry.cli.call import Call, SettingsSource
+from airflow_registry.cli.render import error_document, write_answer
 from airflow_registry.errors import RegistryError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-DONE, REFUSED, USAGE = 0, 1, 2
+    from airflow_registry.config import Settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        0 done, 1 refused, 2 wrong usage (by argparse).
+        0 done, 1 refused, 130 interrupted; wrong usage leaves through argparse, with 2.
     """
-    parsed = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
+    return run(options.command, options, Environment())
+
+
+def run(command: commands.Command, options: argparse.Namespace, source: SettingsSource) -> int:
+    """Run a command whose options are parsed, and write its answer; the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a letter that a terminal cannot show is no error
     try:
-        done: dict[str, object] = parsed.run(parsed)
+        return _run(Call(command=command, options=options, source=source), as_json=options.json)
+    except UsageError as error:
+        sys.stderr.write(f"{usage(command)}\nerror: {error}\n")
+        return USAGE
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted: what was not finished was not recorded. The same command can be given again.\n")
+        return INTERRUPTED
+
+
+def _run(call: Call, *, as_json: bool) -> int:
+    try:
+        answer = call.command.load()(call)
     except RegistryError as error:
-        sys.stderr.write(f"{error}\n")
-        return REFUSED
-    text = json.dumps(done, default=str) if parsed.json else "\n".join(f"{name}: {value}" for name, value in done.items())
-    sys.stdout.write(f"{text}\n")
-    return DONE
+        sys.stderr.write("\n".join([str(error), *getattr(error, "__notes__", ())]) + "\n")
+        answer = Answer(document=error_document(error), exit_code=REFUSED)
+    try:
+        write_answer(answer, as_json=as_json)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough (`| head`), and what was to be done is done
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
+    return answer.exit_code
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="airflow-registry", description="The model registry that lives in Apache Airflow.")
-    groups = parser.add_subparsers(required=True, metavar="COMMAND")
-    database = groups.add_parser("db", help="the registry database").add_subparsers(required=True, metavar="ACTION")
-    upgrade = database.add_parser("upgrade", help="make the tables, or bring them to this release")
-    upgrade.add_argument("--database", help=f"SQLAlchemy URL; default: {config.DATABASE_VARIABLE}, then the SQLite file in AIRFLOW_HOME")
-    upgrade.add_argument("--json", action="store_true", help="machine-readable output")
-    upgrade.set_defaults(run=_upgrade)
-    return parser
+class Environment:
+    """Settings outside Airflow: options, environment variables, defaults."""
+
+    def settings(self, options: argparse.Namespace) -> Settings:
+        """The settings of this call."""
+        return config.resolve(database_url=options.database, artifacts=options.artifacts, deployment=options.deployment)
+
+    def of_connection(self, conn_id: str) -> Settings:
+        """The settings of a connection, which outside Airflow can stand in the environment only."""
+        return config.of_environment_connection(conn_id)
 
 
-def _upgrade(parsed: argparse.Namespace) -> dict[str, object]:
-    from airflow_registry.sql.upgrade import upgrade_database
+def parser() -> argparse.ArgumentParser:
+    """The parser of every command in the table."""
+    top = argparse.ArgumentParser(prog="airflow-registry", description="The model registry that lives in Apache Airflow.")
+    top.add_argument("--version", action=_Version, nargs=0, help="print the version of this package")
+    listed = top.add_subparsers(required=True, metavar="COMMAND")
+    places = {"": listed}
+    for command in commands.COMMANDS:
+        group, _, name = command.name.rpartition(" ")
+        if group not in places:
+            places[group] = listed.add_parser(group, help=commands.GROUPS[group]).add_subparsers(required=True, metavar="ACTION")
+        _add(places[group].add_parser(name, help=command.help, description=command.description or command.help), command)
+    return top
 
-    settings = config.resolve(database_url=parsed.database)
-    address, before, after = upgrade_database(settings.database_url)
-    return {"database": address, "from": settings.origins["database"], "schema before": before or "none", "schema now": after}
+
+def usage(command: commands.Command) -> str:
+    """The line that says how a command is written."""
+    alone = argparse.ArgumentParser(prog=f"airflow-registry {command.name}")
+    _add(alone, command)
+    return alone.format_usage().rstrip()
+
+
+def _add(place: argparse.ArgumentParser, command: commands.Command) -> None:
+    for entry in command.every_argument:
+        place.add_argument(*entry.flags, help=entry.help, **entry.settings)
+    place.set_defaults(command=command)
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for: reading package metadata takes longer than everything else here."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"airflow-registry {version('airflow-registry')}\n")
+        parser.exit(DONE)

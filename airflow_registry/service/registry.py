@@ -70,10 +70,13 @@ class ModelRegistry(OriginalInterface):
         self._open(settings, conn, table_name=table_name, create=create, notifiers=notifiers)
 
     @classmethod
-    def from_settings(cls, settings: Settings, *, create: bool = False, notifiers: Sequence[Notifier] = ()) -> ModelRegistry:
-        """The registry that settings describe."""
+    def from_settings(
+        cls, settings: Settings, *, create: bool = False, sets_up_default: bool = True, notifiers: Sequence[Notifier] = ()
+    ) -> ModelRegistry:
+        """The registry that settings describe; `sets_up_default=False` makes no default one either, for those who only read."""
         registry = cls.__new__(cls)
-        registry._open(settings, None, table_name=view.DEFAULT_NAME, create=create, notifiers=notifiers)  # noqa: SLF001  its own
+        conn = None if sets_up_default else settings.database_url
+        registry._open(settings, conn, table_name=view.DEFAULT_NAME, create=create, notifiers=notifiers)  # noqa: SLF001  its own
         return registry
 
     def _open(

@@ -47,7 +47,7 @@ def test_a_second_upgrade_changes_nothing(file, upgrade):
     code, out, _ = upgrade("--json")
     assert (code, json.loads(out)) == (
         0,
-        {"database": f"sqlite:///{file}", "from": "argument", "schema before": HEAD, "schema now": HEAD},
+        {"database": f"sqlite:///{file}", "from": "argument", "schema_before": HEAD, "schema_now": HEAD},
     )
     with closing(sqlite3.connect(file)) as connection:
         assert list(connection.iterdump()) == before
@@ -86,7 +86,7 @@ def test_a_newer_registry_on_which_we_may_work_is_left_as_it_is(file, upgrade):
         connection.execute("UPDATE airflow_registry_alembic_version SET version_num = '0099'")
         connection.commit()
     code, out, _ = upgrade("--json")
-    assert (code, json.loads(out)["schema now"]) == (0, "0099")
+    assert (code, json.loads(out)["schema_now"]) == (0, "0099")
 
 
 @pytest.mark.parametrize(
@@ -126,6 +126,6 @@ def test_the_installed_command_ends_with_its_exit_code(command, file):
     done = subprocess.run(
         [*program, "db", "upgrade", "--database", f"sqlite:///{file}", "--json"], capture_output=True, text=True, check=False
     )
-    assert (done.returncode, json.loads(done.stdout)["schema now"]) == (0, HEAD)
+    assert (done.returncode, json.loads(done.stdout)["schema_now"]) == (0, HEAD)
     assert done.stderr == ""
     assert subprocess.run([*program, "db", "upgrade", "--database", "nonsense"], capture_output=True, check=False).returncode == 1

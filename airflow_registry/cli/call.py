@@ -1,0 +1,72 @@
+"""One call of one command: its options, and the registry that it is about."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import argparse
+
+    from airflow_registry.cli.commands import Command
+    from airflow_registry.config import Settings
+    from airflow_registry.service.registry import ModelRegistry
+
+
+class SettingsSource(Protocol):
+    """Where settings come from: the environment (`airflow-registry`), or Airflow's connections (`airflow registry`)."""
+
+    def settings(self, options: argparse.Namespace) -> Settings:
+        """The settings of this call: options win, then the connection, the environment, the defaults."""
+
+    def of_connection(self, conn_id: str) -> Settings:
+        """The settings of another registry, which a connection describes."""
+
+
+@dataclass(kw_only=True)
+class Call:
+    """What a command is given.
+
+    Attributes:
+        command: Its entry in the table of commands.
+        options: The parsed command line.
+        source: Where settings come from.
+    """
+
+    command: Command
+    options: argparse.Namespace
+    source: SettingsSource
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401  whatever the option's type makes of the text
+        """The value of an argument, by its name in the parser: `call["expected_champion"]`."""
+        return getattr(self.options, name)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Which registry is meant, and who said so."""
+        return self.source.settings(self.options)
+
+    @cached_property
+    def registry(self) -> ModelRegistry:
+        """The registry, opened at the first use. Reading never makes one; a writing command says on stderr which one it acts on.
+
+        Raises:
+            DatabaseNotInitializedError: If there is none.
+            StorageUnavailableError: If it is out of reach.
+        """
+        from airflow_registry.service.registry import ModelRegistry
+
+        opened = ModelRegistry.from_settings(self.settings, sets_up_default=self.command.writes)
+        if self.command.writes:
+            self.say_where(opened.describe()["database"])
+        return opened
+
+    def say_where(self, database: str) -> None:
+        """One line on stderr: the registry, without its password, and where that setting came from."""
+        where = self.settings
+        sys.stderr.write(
+            f"Registry: {database} ({where.origins['database']}). Artifacts: {where.artifacts} ({where.origins['artifacts']}). "
+            f"Deployment: {where.deployment}.\n"
+        )
