@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_registry.domain.names import Digest, ModelName, Reference
+from airflow_registry.domain.signature import Column, Signature
 from airflow_registry.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -18,6 +19,18 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from airflow_registry.domain.stage import Stage
+
+__all__ = [
+    "Artifact",
+    "ArtifactAccess",
+    "Column",
+    "Dataset",
+    "Lineage",
+    "ModelVersion",
+    "RegisteredModel",
+    "RuntimeMetrics",
+    "Signature",
+]
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
@@ -45,32 +58,6 @@ class Dataset:
             object.__setattr__(self, "digest", Digest(self.digest))
         if self.rows is not None and (isinstance(self.rows, bool) or self.rows < 0):
             raise InvalidInputError(f"Data set {self.name!r}: rows must be a count; found {self.rows!r}.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """One column of a signature: its name and its Arrow type as text (`int64`, `string`, `double`), None if unknown."""
-
-    name: str
-    type: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signature:
-    """The schema of a model's inputs and outputs, in the order in which the model wants its inputs.
-
-    Attributes:
-        inputs: Columns that go into the model; empty if unknown.
-        output: What comes out, as Arrow type text, or None if unknown.
-    """
-
-    inputs: tuple[Column, ...] = ()
-    output: str | None = None
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The input columns' names, in model order."""
-        return tuple(column.name for column in self.inputs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_registry.domain.evaluation import Evaluation
 from airflow_registry.domain.ledger import LedgerEntry
 from airflow_registry.domain.metrics import Metric
-from airflow_registry.domain.model import Artifact, Column, Dataset, Lineage, ModelVersion, RegisteredModel, RuntimeMetrics, Signature
+from airflow_registry.domain.model import Artifact, Dataset, Lineage, ModelVersion, RegisteredModel, RuntimeMetrics, Signature
 from airflow_registry.domain.names import Digest, ModelName
 from airflow_registry.domain.promotion import Decision, Holding, Outcome, Promotion, Reason
 from airflow_registry.domain.stage import Stage
@@ -44,7 +44,7 @@ def model_version(row: RowMapping) -> ModelVersion:
         registered_at=row["registered_at"],
         artifact=_artifact(row),
         metrics=metrics_from_text(row["metrics"]),
-        signature=_signature(row["signature"]),
+        signature=None if row["signature"] is None else Signature.from_json(row["signature"]),
         description=row["description"],
         change_note=row["change_note"],
         parameters=row["parameters"],
@@ -63,7 +63,7 @@ def version_values(version: ModelVersion) -> dict[str, Any]:
         "registered_at": version.registered_at,
         **{name: getattr(artifact, name) for name in ("remote_path", "digest", "size_bytes", "format", "is_stored", "loader")},
         "metrics": metrics_to_text(version.metrics),
-        "signature": _signature_to_json(version.signature),
+        "signature": None if version.signature is None else version.signature.to_json(),
         **{name: getattr(version, name) for name in ("description", "change_note")},
         "parameters": dict(version.parameters),
         "tags": dict(version.tags),
@@ -114,18 +114,6 @@ def _artifact(row: RowMapping) -> Artifact:
 
 def _lineage(row: RowMapping) -> Lineage:
     return Lineage(**{name: row[name] for name in _LINEAGE}, packages=row["packages"])
-
-
-def _signature(stored: dict[str, Any] | None) -> Signature | None:
-    if stored is None:
-        return None
-    return Signature(inputs=tuple(Column(**entry) for entry in stored["inputs"]), output=stored["output"])
-
-
-def _signature_to_json(signature: Signature | None) -> dict[str, Any] | None:
-    if signature is None:
-        return None
-    return {"inputs": [{"name": column.name, "type": column.type} for column in signature.inputs], "output": signature.output}
 
 
 def evaluations(rows: Iterable[RowMapping], model: ModelName) -> tuple[Evaluation, ...]:
