@@ -10,6 +10,8 @@ from urllib.parse import unquote, urlsplit
 
 from airflow_registry.domain.names import refuse_unrendered
 from airflow_registry.errors import InvalidInputError
+from airflow_registry.objects.dispatch import SCHEMES, is_object_uri, open_bucket, split_uri
+from airflow_registry.objects.options import StorageOptions
 
 if TYPE_CHECKING:
     from airflow_registry.artifacts.base import ArtifactStore
@@ -20,15 +22,31 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _LOCAL = ("", "file")
 
 
-def open_store(root: str | os.PathLike[str]) -> ArtifactStore:
-    """The store at `root`; a relative path is taken from the present folder. Nothing is read or written yet.
+def open_store(root: str | os.PathLike[str], options: StorageOptions | None = None) -> ArtifactStore:
+    """The store at `root`, which also reads artifacts that lie elsewhere. Nothing is read or written yet.
+
+    Args:
+        root: A folder (a relative path is taken from the present one), or a URI: file://, s3:// or gs://.
+        options: How buckets are reached.
 
     Raises:
         InvalidInputError: If this release has no store for the scheme.
+        MissingDependencyError: If the store's library is not installed.
     """
-    from airflow_registry.artifacts.local import LocalArtifactStore
+    from airflow_registry.artifacts.routed import RoutedArtifactStore
 
-    return LocalArtifactStore(local_path(root))
+    options = options or StorageOptions()
+    return RoutedArtifactStore(_own_store(root, options), options)
+
+
+def _own_store(root: str | os.PathLike[str], options: StorageOptions) -> ArtifactStore:
+    if scheme_of(root) not in SCHEMES:
+        from airflow_registry.artifacts.local import LocalArtifactStore
+
+        return LocalArtifactStore(local_path(root))
+    from airflow_registry.artifacts.objects import ObjectArtifactStore
+
+    return ObjectArtifactStore(*open_bucket(_text(root), options))
 
 
 def scheme_of(uri: str | os.PathLike[str]) -> str:
@@ -41,7 +59,7 @@ def local_path(uri: str | os.PathLike[str]) -> str:
     """The absolute path that a path, `os.PathLike` or file:// URI stands for; `~/` is the home folder.
 
     Raises:
-        InvalidInputError: If it is no place on this machine; the message says what this release supports.
+        InvalidInputError: If it is no place on this machine; the message says what artifacts can be kept in.
 
     >>> local_path("file:///srv/models/my%20model.skops")
     '/srv/models/my model.skops'
@@ -49,15 +67,21 @@ def local_path(uri: str | os.PathLike[str]) -> str:
     text = _text(uri)
     if scheme_of(text) not in _LOCAL:
         raise InvalidInputError(
-            f"{text!r} cannot be used for artifacts: this release supports local paths and file:// URIs, found {scheme_of(text)}://. "
-            "Use a folder that all workers see, or download the artifact first."
+            f"{text!r} is no place on this machine: expected a path or a file:// URI, found {scheme_of(text)}://. Artifacts are kept in "
+            "local folders, s3:// and gs://; of anything else hand in a local copy."
         )
     path = Path(_file_uri_path(text)) if scheme_of(text) else _at_home(text)
     return os.path.abspath(path)  # noqa: PTH100  resolve() would write down where a link leads today
 
 
 def remote_path_of(uri: str | os.PathLike[str]) -> str:
-    """How the registry writes down what stays where it is: local paths absolute, folders with a trailing `/`, other URIs as they are."""
+    """How the registry writes down what stays where it is: local paths absolute, local folders with a trailing `/`.
+
+    In a bucket only the `/` at the end says that a folder is meant, so it must be given. Other URIs stay as they are.
+    """
+    if is_object_uri(_text(uri)):
+        scheme, bucket, key = split_uri(_text(uri))
+        return f"{scheme}://{bucket}/{key}"
     if scheme_of(uri) not in _LOCAL:
         return _text(uri)
     path = local_path(uri)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_registry.artifacts.base import MANIFEST_SUFFIX
 from airflow_registry.artifacts.digest import Manifest, content_of
 from airflow_registry.artifacts.durable import copy_content
-from airflow_registry.errors import DigestMismatchError, InvalidInputError, ManifestMismatchError, NotFoundError
+from airflow_registry.errors import CorruptionError, DigestMismatchError, InvalidInputError, ManifestMismatchError, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
@@ -28,14 +28,17 @@ def compare(path: Path, origin: Path, digest: Digest) -> None:
     try:
         found = content_of(path)
     except InvalidInputError as error:
-        raise _mismatch(origin, str(error)) from error
-    if found.digest == digest:
-        return
-    registered = _registered_manifest(origin, digest)
+        raise mismatch(str(origin), str(error)) from error
+    if found.digest != digest:
+        raise other_content(str(origin), digest, found, _registered_manifest(origin, digest))
+
+
+def other_content(where: str, digest: Digest, found: Content, registered: Manifest | None) -> CorruptionError:
+    """What was read is not what was registered; names the files if the registered manifest is at hand."""
     if registered is None or found.manifest is None:
-        raise DigestMismatchError.at(str(origin), expected=digest, found=found.digest)
+        return DigestMismatchError.at(where, expected=digest, found=found.digest)
     listed = "\n".join(f"  - {difference}" for difference in registered.differences(found.manifest))
-    raise _mismatch(origin, f"expected {digest}, found {found.digest}\n{listed}")
+    return mismatch(where, f"expected {digest}, found {found.digest}\n{listed}")
 
 
 def copy_verified(origin: Path, copy: Path, digest: Digest | None, *, flush: bool) -> None:
@@ -45,7 +48,7 @@ def copy_verified(origin: Path, copy: Path, digest: Digest | None, *, flush: boo
     except InvalidInputError as error:
         if digest is None:
             raise
-        raise _mismatch(origin, str(error)) from error
+        raise mismatch(str(origin), str(error)) from error
     if digest is not None:
         compare(copy, origin, digest)
 
@@ -104,9 +107,10 @@ def unknown_below(folder: Path, known: Container[str]) -> Iterator[str]:
             yield remote_path
 
 
-def _mismatch(origin: Path, found: str) -> ManifestMismatchError:
+def mismatch(where: str, found: str) -> ManifestMismatchError:
+    """The files of a folder are not those of its manifest."""
     return ManifestMismatchError(
-        f"The files at {origin} are not those that were registered: {found}\nNothing was loaded. Restore them from a backup, "
+        f"The files at {where} are not those that were registered: {found}\nNothing was loaded. Restore them from a backup, "
         "or roll back to a version whose artifact is whole."
     )
 

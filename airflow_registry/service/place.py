@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ from airflow_registry.domain.names import ModelName, refuse_unrendered
 from airflow_registry.errors import InvalidInputError, one_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow_registry.service.core import Core
 
 NOTHING = Artifact(remote_path="", format="none")
@@ -49,22 +52,34 @@ def place(core: Core, model: ModelName, artifact: object, *, format_: str | None
 
 
 def _place_path(core: Core, model: ModelName, source: str, *, format_: str | None, copy: bool) -> Artifact:
-    from airflow_registry.artifacts.dispatch import local_path
     from airflow_registry.modeling.formats import format_of
 
     refuse_unrendered(source, "artifact")
+    _check_format(format_)
     if not copy:
         return _leave_in_place(core, source, format_=format_)
-    path = local_path(source)
-    _check_format(format_)
-    stored = core.artifacts.put(path, model=model)
-    return Artifact(
-        remote_path=stored.remote_path,
-        digest=stored.digest,
-        size_bytes=stored.size_bytes,
-        format=format_ or format_of(path),
-        is_stored=True,
-    )
+    with _at_hand(core, source) as path:
+        stored = core.artifacts.put(path, model=model)
+        return Artifact(
+            remote_path=stored.remote_path,
+            digest=stored.digest,
+            size_bytes=stored.size_bytes,
+            format=format_ or format_of(path),
+            is_stored=True,
+        )
+
+
+@contextmanager
+def _at_hand(core: Core, source: str) -> Iterator[str]:
+    """A local path of a source: its own, or that of a temporary copy of what lies in a bucket, because it is read twice."""
+    from airflow_registry.artifacts.dispatch import local_path
+    from airflow_registry.objects.dispatch import is_object_uri
+
+    if not is_object_uri(source):
+        yield local_path(source)
+        return
+    with tempfile.TemporaryDirectory(prefix="airflow_registry_") as folder:
+        yield core.artifacts.fetch(source, None, folder)
 
 
 def _check_format(format_: str | None) -> None:
@@ -79,7 +94,6 @@ def _leave_in_place(core: Core, source: str, *, format_: str | None) -> Artifact
     from airflow_registry.artifacts.dispatch import remote_path_of
     from airflow_registry.modeling.formats import format_of
 
-    _check_format(format_)
     known = core.artifacts.digest_of(source)
     digest, size = known or (None, None)
     return Artifact(remote_path=remote_path_of(source), digest=digest, size_bytes=size, format=format_ or format_of(source))
@@ -89,9 +103,8 @@ def _upload_itself(core: Core, model: ModelName, artifact: object) -> Artifact:
     from airflow_registry.modeling import remote
     from airflow_registry.service.core import new_uid
 
-    suggested = f"{core.settings.artifacts.rstrip('/')}/remote/{model.key}/{new_uid()}"
+    suggested = f"{core.artifacts.root}/remote/{model.key}/{new_uid()}"  # a local root has no scheme here: models open it as a path
     if "://" not in suggested:
-        suggested = str(Path(suggested).absolute())
         Path(suggested).parent.mkdir(parents=True, exist_ok=True)
     return Artifact(remote_path=remote.upload(artifact, suggested), format="remote", loader=remote.loader_of(artifact))
 

@@ -8,6 +8,7 @@ import pytest
 
 from airflow_registry.artifacts.dispatch import local_path, open_store, remote_path_of, scheme_of
 from airflow_registry.errors import InvalidInputError
+from airflow_registry.objects.options import StorageOptions
 
 
 def test_a_path_and_a_file_uri_open_the_same_store(tmp_path):
@@ -26,11 +27,16 @@ def test_opening_a_store_writes_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("uri", ["s3://bucket/models", "GS://bucket", "hdfs://x/y", "ftp+x://h/p"])
+@pytest.mark.parametrize("uri", ["hdfs://x/y", "ftp+x://h/p"])
 def test_another_scheme_is_refused_by_name_with_what_is_supported(uri):
-    with pytest.raises(InvalidInputError, match="supports local paths and file:// URIs") as refused:
+    with pytest.raises(InvalidInputError, match="local folders, s3:// and gs://") as refused:
         open_store(uri)
     assert f"{scheme_of(uri)}://" in str(refused.value)
+
+
+@pytest.mark.parametrize(("uri", "root"), [("s3://bucket/models/", "s3://bucket/models"), ("S3://bucket", "s3://bucket")])
+def test_a_bucket_is_a_store_without_a_slash_at_its_end(uri, root):
+    assert open_store(uri, StorageOptions(region="eu-north-1")).root == root
 
 
 @pytest.mark.parametrize(
@@ -82,7 +88,8 @@ def test_remote_paths_of_folders_end_in_a_slash_and_other_uris_stay(tmp_path):
     assert remote_path_of(tmp_path) == f"{tmp_path}/"
     assert remote_path_of(f"{tmp_path}/") == f"{tmp_path}/"
     assert remote_path_of((tmp_path / "file").as_uri()) == str(tmp_path / "file")
-    assert remote_path_of("s3://bucket/key/") == "s3://bucket/key/"
+    assert remote_path_of("S3://bucket//key/") == "s3://bucket/key/"
+    assert remote_path_of("hdfs://host/key") == "hdfs://host/key"
 
 
 def test_the_package_loads_no_store_and_no_heavy_library_before_a_store_is_opened():
