@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
+from airflow_registry import config
+from airflow_registry.errors import DatabaseNotInitializedError
+
 if TYPE_CHECKING:
     import argparse
 
@@ -56,12 +59,24 @@ class Call:
             DatabaseNotInitializedError: If there is none.
             StorageUnavailableError: If it is out of reach.
         """
-        from airflow_registry.service.registry import ModelRegistry
-
-        opened = ModelRegistry.from_settings(self.settings, sets_up_default=self.command.writes)
+        opened = self._open()
         if self.command.writes:
             self.say_where(opened.describe()["database"])
         return opened
+
+    def _open(self) -> ModelRegistry:
+        from airflow_registry.service.registry import ModelRegistry
+
+        try:
+            return ModelRegistry.from_settings(self.settings, sets_up_default=self.command.sets_up)
+        except DatabaseNotInitializedError as error:
+            if not self.settings.uses_default_database:
+                raise
+            raise DatabaseNotInitializedError(
+                f"There is no registry yet: nobody said where it is, and the default one, {self.settings.database_url}, does not exist. "
+                "Register a first version (`airflow-registry register MODEL ARTIFACT`), or say where the registry is: --database, "
+                f"{config.DATABASE_VARIABLE}, or the connection {config.DEFAULT_CONNECTION} (which `airflow registry …` reads)."
+            ) from error
 
     def say_where(self, database: str) -> None:
         """One line on stderr: the registry, without its password, and where that setting came from."""

@@ -7,8 +7,8 @@ How to add a command:
    What cannot be done is a `RegistryError` (exit code 1); options that do not go together are a `UsageError` (exit code 2).
    A command that waits for files or networks works inside `with progress("Uploading model.skops"):` (`cli.progress`).
 2. Add a `Command` to the table below. `run` names the function as text, so that `--help` imports none of them. `--json`, `--database`,
-   `--artifacts` and `--deployment` are added to every command. `writes=True`: the command may set up the default registry, and says on
-   stderr which registry it acts on.
+   `--artifacts` and `--deployment` are added to every command. `writes=True`: the command says on stderr which registry it acts on;
+   `sets_up=True`: it may make the default one.
 3. Run `python -m airflow_registry.cli.reference > docs/reference/commands.md` and commit the page; a test compares them.
 
 This module imports nothing but the standard library's cheap half: it is loaded by every `airflow` command.
@@ -19,6 +19,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from airflow_registry.cli import values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -58,7 +60,8 @@ class Command:
         help: One clause for the list of commands.
         run: `module:function` below `airflow_registry.cli`.
         arguments: Its own arguments; the common ones are added.
-        writes: Whether it changes the registry.
+        writes: Whether it changes the registry; it says on stderr which one that is.
+        sets_up: Whether it may make the default registry where there is none yet.
         description: More than `help` says; for `--help` and the reference.
         example: How it is called, without the program's name.
     """
@@ -68,6 +71,7 @@ class Command:
     run: str
     arguments: tuple[Argument, ...] = ()
     writes: bool = False
+    sets_up: bool = False
     description: str = ""
     example: str = ""
 
@@ -90,13 +94,155 @@ COMMON = (
     argument("--deployment", help="name of the Airflow installation that acts", metavar="NAME"),
 )
 
+_MODEL = argument("model", help="name of the model", metavar="MODEL")
+_REF = argument("ref", help="the version: MODEL:NUMBER, or MODEL@STAGE as in lead_scoring@production", metavar="REF")
+_LIMIT = argument("--limit", help="only the newest N entries", metavar="N", type=values.count)
+
 COMMANDS: tuple[Command, ...] = (
     Command(name="models", help="all models with their champions", run="reading:models", example="models"),
+    Command(
+        name="versions",
+        help="all versions of a model, oldest first",
+        run="reading:versions",
+        arguments=(_MODEL, _LIMIT),
+        example="versions lead_scoring --limit 20",
+    ),
+    Command(
+        name="show",
+        help="one version: artifact, metrics, lineage, data sets, signature, and the gate's decisions about it",
+        run="show:show",
+        arguments=(_REF,),
+        example="show lead_scoring@production",
+    ),
+    Command(
+        name="history",
+        help="what happened to a model: decisions with reasons, promotions, rollbacks, who and why",
+        run="reading:history",
+        arguments=(_MODEL, _LIMIT),
+        example="history lead_scoring",
+    ),
+    Command(
+        name="diff",
+        help="two versions side by side: metrics, and every fact in which they differ",
+        run="reading:diff",
+        arguments=(
+            argument("left", help="the first version, as MODEL:NUMBER or MODEL@STAGE", metavar="REF"),
+            argument("right", help="the second version", metavar="REF"),
+        ),
+        example="diff lead_scoring@production lead_scoring:8",
+    ),
+    Command(
+        name="predictions",
+        help="what a model, or one version of it, wrote or meant to write",
+        run="reading:predictions",
+        arguments=(argument("model", help="MODEL, or MODEL:NUMBER for one version", metavar="MODEL[:NUMBER]"), _LIMIT),
+        example="predictions lead_scoring:8",
+    ),
+    Command(
+        name="recall",
+        help="the plan of a recall: every partition in which a version's output stands",
+        run="reading:recall",
+        arguments=(_REF,),
+        description="Half-written partitions and runs that recorded nothing are listed too. Nothing is changed.",
+        example="recall lead_scoring:8",
+    ),
+    Command(
+        name="whois",
+        help="who wrote a file of predictions: by its path or URI, or by its bytes if it was copied elsewhere",
+        run="reading:whois",
+        arguments=(argument("file", help="path or URI of the file, or of its partition's folder", metavar="FILE"),),
+        example="whois predictions.parquet",
+    ),
+    Command(
+        name="register",
+        help="register the next version of a model",
+        run="writing:register",
+        arguments=(
+            _MODEL,
+            argument("artifact", help="path or URI of a file or folder; left out: metadata only", metavar="ARTIFACT", nargs="?"),
+            argument("--metric", help="a metric; may be repeated", metavar="NAME=NUMBER", type=values.metric, action="append"),
+            argument("--evaluated-on", help="the data set behind the metrics", metavar="NAME[=URI]", type=values.dataset),
+            argument("--dataset", help="a training data set; may be repeated", metavar="NAME[=URI]", type=values.dataset, action="append"),
+            argument("--parameter", help="a hyperparameter; may be repeated", metavar="NAME=VALUE", type=values.parameter, action="append"),
+            argument("--tag", help="a label; may be repeated", metavar="NAME=VALUE", type=values.named, action="append"),
+            argument("--description", help="what the model is", metavar="TEXT"),
+            argument("--change-note", help="what changed since the last version", metavar="TEXT"),
+            argument("--format", help="how the artifact is loaded; default: by its name", metavar="FORMAT"),
+            argument("--no-copy", help="leave the bytes where they are", action="store_true"),
+            argument("--idempotency-key", help="the same key again returns the same version", metavar="TEXT"),
+        ),
+        writes=True,
+        sets_up=True,
+        description="The bytes are copied into the artifact store and verified before the version appears.",
+        example="register lead_scoring model.skops --metric auc=0.91 --change-note 'more rows'",
+    ),
+    Command(
+        name="evaluate",
+        help="score a version and the champion on the same rows, and store the metrics of both",
+        run="judging:evaluate",
+        arguments=(
+            _REF,
+            argument("--data", help="parquet or CSV: a file, a folder or a glob", metavar="URI", required=True),
+            argument("--target", help="column that holds the labels", metavar="COLUMN", required=True),
+            argument("--metric", help="a metric, by scikit-learn's name; may be repeated", metavar="NAME", action="append"),
+            argument("--name", help="what the data set is called; default: its URI", metavar="TEXT"),
+        ),
+        writes=True,
+        example="evaluate lead_scoring:8 --data holdout.parquet --target converted",
+    ),
+    Command(
+        name="decide",
+        help="let the gate judge a version by a policy; exit code 1 unless it is approved",
+        run="judging:decide",
+        arguments=(
+            _REF,
+            argument("--policy", help="the policy file", metavar="FILE", required=True),
+            argument("--dry-run", help="store nothing", action="store_true"),
+        ),
+        writes=True,
+        example="decide lead_scoring:8 --policy policies/lead_scoring.yaml",
+    ),
+    Command(
+        name="promote",
+        help="make a version the champion, by a decision of the gate or as a person's override",
+        run="writing:promote",
+        arguments=(
+            _REF,
+            argument("--decision", help="the gate's decision, as `decide` prints it", metavar="ID"),
+            argument("--reason", help="why this is right without the gate; recorded as an override", metavar="TEXT"),
+            argument("--expected-champion", help="refuse if another version is champion now", metavar="NUMBER", type=values.count),
+        ),
+        writes=True,
+        example="promote lead_scoring:8 --reason 'the gate has no labels yet'",
+    ),
+    Command(
+        name="rollback",
+        help="bring back the previous champion",
+        run="writing:rollback",
+        arguments=(_MODEL, argument("--reason", help="why; somebody will ask for it later", metavar="TEXT", required=True)),
+        writes=True,
+        example="rollback lead_scoring --reason 'scores are all 0.5'",
+    ),
+    Command(
+        name="download",
+        help="copy an artifact into a folder, verified by its digest",
+        run="writing:download",
+        arguments=(_REF, argument("folder", help="a local folder; made if it is not there", metavar="DIR")),
+        example="download lead_scoring@production models/",
+    ),
+    Command(
+        name="policy check",
+        help="read a policy file and name all its faults at once",
+        run="judging:check_policy",
+        arguments=(argument("file", help="the policy file", metavar="FILE"),),
+        example="policy check policies/lead_scoring.yaml",
+    ),
     Command(
         name="db upgrade",
         help="make the tables, or bring them to this release",
         run="database:upgrade",
         writes=True,
+        sets_up=True,
         example="db upgrade --database postgresql://registry@db/registry",
     ),
 )

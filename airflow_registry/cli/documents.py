@@ -1,22 +1,86 @@
-"""Values of the domain as documents for `--json`; their names stay the same from release to release."""
+"""Values of the domain as documents for `--json`; their names stay the same from release to release (a test holds them)."""
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from airflow_registry.domain.model import RegisteredModel
+    from airflow_registry.domain.diff import Diff
+    from airflow_registry.domain.evaluation import Evaluation
+    from airflow_registry.domain.ledger import LedgerEntry, RecallPlan
+    from airflow_registry.domain.model import ModelVersion, RegisteredModel
+    from airflow_registry.domain.promotion import Decision, Promotion
+
+_INNER = frozenset({"access", "created", "model", "number"})  # said in other words, or by the command that knows
 
 
 def model(found: RegisteredModel) -> dict[str, Any]:
     """A model."""
+    return _fields(found)
+
+
+def version(found: ModelVersion) -> dict[str, Any]:
+    """A version with everything that is known about it."""
     return {
-        "name": found.name,
-        "created_at": found.created_at,
-        "versions": found.versions,
-        "champion": found.champion,
-        "revision": found.revision,
-        "purpose": found.purpose,
-        "owner": found.owner,
-        "risk_tier": found.risk_tier,
+        **_numbered(found),
+        "artifact": _fields(found.artifact),
+        "signature": None if found.signature is None else found.signature.to_json(),
+        "datasets": [_fields(dataset) for dataset in found.datasets],
+        "lineage": _fields(found.lineage),
+        "runtime": _fields(found.runtime),
     }
+
+
+def promotion(found: Promotion) -> dict[str, Any]:
+    """A stage change."""
+    return _numbered(found)
+
+
+def decision(found: Decision) -> dict[str, Any]:
+    """A decision with every reason."""
+    return {**_numbered(found), "approved": found.approved, "reasons": [_fields(reason) for reason in found.reasons]}
+
+
+def evaluation(found: Evaluation) -> dict[str, Any]:
+    """An evaluation: metrics of each version on the same rows."""
+    results = {str(number): found.of(number) for number in found.results}
+    return {**_fields(found), "data": None if found.data is None else _fields(found.data), "results": results}
+
+
+def entry(found: LedgerEntry) -> dict[str, Any]:
+    """A line of the ledger."""
+    return _numbered(found)
+
+
+def recall(plan: RecallPlan) -> dict[str, Any]:
+    """What a recall would score again."""
+    return {
+        "model": plan.model,
+        "version": plan.number,
+        "ref": f"{plan.model}:{plan.number}",
+        "rows": plan.rows,
+        "partitions": [entry(found) for found in plan.entries],
+        "unrecorded": [_numbered(use) for use in plan.unrecorded],
+    }
+
+
+def diff(found: Diff) -> dict[str, Any]:
+    """Two versions side by side."""
+    return {
+        "left": found.left,
+        "right": found.right,
+        "same_bytes": found.same_bytes,
+        "metrics": [{**_fields(pair), "difference": pair.difference, "better": pair.is_better} for pair in found.metrics],
+        "changes": [_fields(change) for change in found.changes],
+    }
+
+
+def _numbered(found: Any) -> dict[str, Any]:  # noqa: ANN401  any value with a model and a number
+    """A value that is about one version: model, version and reference first."""
+    about = {"model": found.model, "version": found.number, "ref": f"{found.model}:{found.number}"}
+    return {**about, **{name: value for name, value in _fields(found).items() if name not in _INNER}}
+
+
+def _fields(found: Any) -> dict[str, Any]:  # noqa: ANN401  any dataclass
+    return {field.name: getattr(found, field.name) for field in fields(found)}

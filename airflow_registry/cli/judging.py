@@ -1,0 +1,70 @@
+"""Commands of the gate: evaluate, decide, check a policy file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_registry.cli import documents
+from airflow_registry.cli.answer import DONE, REFUSED, Answer, Facts, Table
+from airflow_registry.cli.progress import progress
+from airflow_registry.cli.show import decision_tables
+
+if TYPE_CHECKING:
+    from airflow_registry.cli.call import Call
+
+
+def evaluate(call: Call) -> Answer:
+    """Score a version and the champion on the same rows."""
+    version = call.registry.get(call["ref"])
+    with progress(f"Evaluating {version.ref} and the champion on {call['data']}"):
+        found = call.registry.evaluate(
+            version.model, version.number, data=call["data"], target=call["target"], metrics=call["metric"] or (), name=call["name"]
+        )
+    numbers = list(found.results)
+    by_version = [found.of(number) for number in numbers]
+    names = sorted({name for metrics in by_version for name in metrics})
+    rows = [(name, *(metrics.get(name) for metrics in by_version)) for name in names]
+    columns = ("metric", *(f"{found.model}:{number}" for number in numbers))
+    where = f"{found.data.name}, {found.data.rows} rows" if found.data else "unknown data"
+    return Answer(
+        document=documents.evaluation(found),
+        blocks=[Table(title=f"On {where}", columns=columns, rows=rows)],
+    )
+
+
+def decide(call: Call) -> Answer:
+    """Judge a version by a policy; a no is exit code 1."""
+    version = call.registry.get(call["ref"])
+    found = call.registry.decide(version.model, version.number, policy=call["policy"], dry_run=call["dry_run"])
+    if call["dry_run"]:
+        said = "A dry run: nothing was stored."
+    elif found.approved:
+        said = f"Promote it: airflow-registry promote {version.ref} --decision {found.uid}"
+    else:
+        said = f"{version.ref} may not be promoted. The decision is stored."
+    return Answer(
+        document={**documents.decision(found), "stored": not call["dry_run"]},
+        blocks=[*decision_tables([found]), said],
+        exit_code=DONE if found.approved else REFUSED,
+    )
+
+
+def check_policy(call: Call) -> Answer:
+    """Read a policy file, and say what it asks for."""
+    from airflow_registry.policy_file import load_policy
+
+    policy = load_policy(call["file"])
+    mapping = policy.to_mapping()
+    rules = [(position, _rule(rule)) for position, rule in enumerate(mapping.pop("rules"), start=1)]
+    return Answer(
+        document={"policy": policy.to_mapping(), "digest": policy.digest},
+        blocks=[
+            Facts(pairs={**mapping, "model": mapping.get("model", "any"), "digest": policy.digest}),
+            Table(title="Rules", columns=("", "rule"), rows=rules),
+        ],
+    )
+
+
+def _rule(rule: dict[str, object]) -> str:
+    """`metric roc_auc, at_least 0.55`, as it stands in the file."""
+    return ", ".join(f"{name} {', '.join(map(str, value)) if isinstance(value, list) else value}" for name, value in rule.items())
