@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airflow_registry.domain.trust import RULES
 from airflow_registry.errors import ConfigurationError, one_of
 from airflow_registry.objects.options import StorageOptions
 
@@ -26,7 +27,6 @@ DEFAULT_CONNECTION = "airflow_registry_default"
 CONNECTION_VARIABLE = "AIRFLOW_CONN_AIRFLOW_REGISTRY_DEFAULT"
 IMAGE_VARIABLES = ("AIRFLOW_REGISTRY_CONTAINER_IMAGE", "CONTAINER_IMAGE")
 DEFAULT = "default"
-TRUST_RULES = ("none", "own", "all")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +78,8 @@ class Settings:
     origins: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.trusted not in TRUST_RULES:
-            raise ConfigurationError(f"The setting 'trusted' is {self.trusted!r}. Expected {one_of(TRUST_RULES)}.")
+        if self.trusted not in RULES:
+            raise ConfigurationError(f"The setting 'trusted' is {self.trusted!r}. Expected {one_of(RULES)}.")
 
     @property
     def uses_default_database(self) -> bool:

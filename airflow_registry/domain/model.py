@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from airflow_registry.domain.findings import Finding
     from airflow_registry.domain.stage import Stage
 
 __all__ = [
@@ -68,9 +69,11 @@ class Artifact:
         remote_path: URI of the ordinary object or folder that any consumer can read; '' if there is none.
         digest: SHA-256 of the file, or of the sorted manifest of a folder; None if we did not compute one.
         size_bytes: Size in bytes, None if unknown.
-        format: How it is loaded: `skops`, `joblib`, `pickle`, `file`, `folder`, `remote` or `none`.
+        format: How it is loaded: `skops`, `onnx`, `lightgbm`, `xgboost`, `safetensors`, `mlflow`, `joblib`, `pickle`, `file`,
+            `folder`, `remote` or `none`.
         is_stored: True if this registry's store keeps the bytes and verifies them at every load.
         loader: For `remote` artifacts the `module:class` whose `from_remote` loads it.
+        findings: What a look into its pickles and code found at registration; () where there was nothing to look into.
     """
 
     remote_path: str
@@ -79,6 +82,7 @@ class Artifact:
     format: str = "file"
     is_stored: bool = False
     loader: str | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +157,11 @@ class ModelVersion:
     def digest(self) -> Digest | None:
         """`sha256:…` of the artifact, None if this registry does not know it."""
         return self.artifact.digest
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What a look into the artifact found at registration: which code loading would import. It decides nothing."""
+        return self.artifact.findings
 
     def load(self) -> Any:  # noqa: ANN401  whatever the model is
         """The model object, after its bytes were compared with the digest.

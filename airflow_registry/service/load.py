@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from airflow_registry.domain.trust import Trust
 from airflow_registry.errors import ArtifactNotFoundError, InvalidInputError
 from airflow_registry.sql.statements import models as statements
 
@@ -42,7 +43,7 @@ def load(core: Core, version: ModelVersion) -> Any:  # noqa: ANN401  whatever th
     if artifact.format == "none":
         raise ArtifactNotFoundError(f"{version.ref} was registered with metadata only, so there is nothing to load.")
     if artifact.format == "remote":
-        _check_loader(core, version)
+        trust(core, version).check_code(f"{version.ref}, whose own {artifact.loader} loads it,")
         return remote.load_remote(str(artifact.loader), artifact.remote_path)
     if artifact.digest is None:
         raise InvalidInputError(
@@ -67,23 +68,9 @@ def download(core: Core, version: ModelVersion, folder: str) -> str:
     return core.artifacts.fetch(version.remote_path, version.digest, folder)
 
 
-def trust(core: Core, version: ModelVersion) -> Any:  # noqa: ANN401  modeling.formats.Trust, imported when used
+def trust(core: Core, version: ModelVersion) -> Trust:
     """Which code this version may run when it is loaded."""
-    from airflow_registry.modeling.formats import Trust
-
     return Trust(rule=core.settings.trusted, trusted_types=core.settings.trusted_types, is_own=_is_own(core, version))  # type: ignore[arg-type]
-
-
-def _check_loader(core: Core, version: ModelVersion) -> None:
-    """An object with `from_remote` runs its own code, so it follows the rule for pickles."""
-    from airflow_registry.errors import UntrustedArtifactError
-
-    rule = core.settings.trusted
-    if rule == "none" or (rule == "own" and not _is_own(core, version)):
-        raise UntrustedArtifactError(
-            f"{version.ref} is loaded by its own code ({version.artifact.loader}), which the setting trusted={rule!r} does not allow. "
-            "Set trusted to 'all' in the connection if you trust whoever registered it."
-        )
 
 
 def _is_own(core: Core, version: ModelVersion) -> bool:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from airflow_registry.domain.evaluation import Evaluation
+from airflow_registry.domain.findings import Finding
 from airflow_registry.domain.ledger import LedgerEntry
 from airflow_registry.domain.metrics import Metric
 from airflow_registry.domain.model import Artifact, Dataset, Lineage, ModelVersion, RegisteredModel, RuntimeMetrics, Signature
@@ -62,6 +63,7 @@ def version_values(version: ModelVersion) -> dict[str, Any]:
         "uid": version.uid,
         "registered_at": version.registered_at,
         **{name: getattr(artifact, name) for name in ("remote_path", "digest", "size_bytes", "format", "is_stored", "loader")},
+        "findings": [_finding_to_json(finding) for finding in artifact.findings] or None,
         "metrics": metrics_to_text(version.metrics),
         "signature": None if version.signature is None else version.signature.to_json(),
         **{name: getattr(version, name) for name in ("description", "change_note")},
@@ -109,7 +111,12 @@ def _artifact(row: RowMapping) -> Artifact:
         format=row["format"],
         is_stored=bool(row["is_stored"]),
         loader=row["loader"],
+        findings=tuple(Finding(**entry) for entry in row["findings"] or ()),
     )
+
+
+def _finding_to_json(finding: Finding) -> dict[str, Any]:
+    return {"kind": finding.kind, "where": finding.where, "names": list(finding.names), "note": finding.note}
 
 
 def _lineage(row: RowMapping) -> Lineage:

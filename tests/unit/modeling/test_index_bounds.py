@@ -6,9 +6,10 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 
+from airflow_registry.domain.trust import Trust
 from airflow_registry.errors import CorruptionError
 from airflow_registry.modeling import index_bounds
-from airflow_registry.modeling.formats import Trust, load, serialize
+from airflow_registry.modeling.formats import load, serialize
 
 
 def refused(model, tmp_path, message):

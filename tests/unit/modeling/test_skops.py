@@ -41,9 +41,10 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.validation import check_array
 
+from airflow_registry.domain.trust import Trust
 from airflow_registry.errors import CorruptionError, InvalidInputError, MissingDependencyError, UntrustedArtifactError
 from airflow_registry.modeling import canonical_zip
-from airflow_registry.modeling.formats import Trust, load, serialize
+from airflow_registry.modeling.formats import load, serialize
 from airflow_registry.modeling.trusted_types import TRUSTED_TYPES
 
 STRANGER = Trust(rule="none", is_own=False)  # no setting, not ours: what skops loads even then
@@ -320,7 +321,8 @@ class Talker(types.ModuleType):
 sys.modules["talker"] = Talker("talker")  # before the modules in which the names are found
 
 from sklearn.linear_model import LinearRegression
-from airflow_registry.modeling.formats import Trust, load, serialize
+from airflow_registry.domain.trust import Trust
+from airflow_registry.modeling.formats import load, serialize
 
 warnings.simplefilter("error", FutureWarning)
 written = serialize(LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0]), sys.argv[1])
