@@ -42,7 +42,7 @@ class Core:
         """The artifact store, opened at its first use: reading names and numbers does not need it."""
         from airflow_registry.artifacts.dispatch import open_store
 
-        return open_store(self.settings.artifacts)
+        return open_store(self.settings.artifacts, self.settings.storage)
 
     @cached_property
     def user(self) -> str:
