@@ -10,7 +10,7 @@ An event is a doorbell: its extra is for people and logs, a consumer reads the c
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, AssetAlias, AssetWatcher
 
@@ -19,7 +19,6 @@ from airflow_registry.hooks.uris import consumer_uri, production_uri, retrain_ur
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
     from urllib.parse import SplitResult
 
     from airflow_registry.domain.promotion import Promotion
@@ -36,6 +35,14 @@ def sanitize(uri: SplitResult) -> SplitResult:
     """
     ModelName(uri.netloc)
     return uri
+
+
+def to_openlineage(asset: Asset, lineage_context: object) -> Any:  # noqa: ANN401, ARG001  Airflow's signature; OpenLineage is optional
+    """Airflow's converter for `airflow-registry://…`, called by its OpenLineage provider: the model's bell as a data set."""
+    from airflow.providers.common.compat.openlineage.facet import Dataset
+
+    scheme, _, name = asset.uri.partition("://")
+    return Dataset(namespace=scheme, name=name)
 
 
 def production_asset(model: str) -> Asset:

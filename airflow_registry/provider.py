@@ -19,10 +19,18 @@ def get_provider_info() -> dict[str, Any]:
         "integrations": [{"integration-name": _NAME, "external-doc-url": "https://airflow.apache.org/registry/", "tags": ["software"]}],
         "connection-types": [_connection_type()],
         "task-decorators": [{"name": "train_model", "class-name": "airflow_registry.decorators.train_model.train_model_task"}],
-        "asset-uris": [{"schemes": ["airflow-registry"], "handler": "airflow_registry.assets.sanitize"}],
+        "asset-uris": [
+            {
+                "schemes": ["airflow-registry"],
+                "handler": "airflow_registry.assets.sanitize",
+                "to_openlineage_converter": "airflow_registry.assets.to_openlineage",
+            }
+        ],
         "hooks": [_modules("airflow_registry.hooks.registry")],
         "triggers": [_modules("airflow_registry.triggers.promotion", "airflow_registry.triggers.version")],
         "sensors": [_modules("airflow_registry.sensors.version")],
+        "extra-links": ["airflow_registry.operators.links.VersionLink", "airflow_registry.operators.links.ModelLink"],
+        "notifications": [f"airflow_registry.notifications.{name}Notifier" for name in ("Promotion", "Refusal", "Rollback")],
         "operators": [_modules("airflow_registry.operators")],
     }
 

@@ -36,6 +36,7 @@ class TrainModelOperator(DecoratedOperator, RegisterModelOperator):
             registry = self._registry()
             found = registry.find_registration(self.model, run_key(context))
         if found is not None:
+            self.linked_version = found
             self.log.info("An earlier try registered %s at %s; the function is not called again.", found.ref, found.registered_at)
             # For this run it is new: a condition downstream must not turn out differently after a retry.
             return replace(found, created=True).to_json()

@@ -53,7 +53,7 @@ class ArchiveModelOperator(RegistryOperator):
         """Archive and return the stage change; a version that is archived already stays so."""
         with airflow_errors():
             registry = self._registry()
-            version = find_version(registry, self.version)
+            self.linked_version = version = find_version(registry, self.version)
             change = self._archive(registry, version, context)
         self.log.info("%s went from %s to %s", version.ref, change.from_stage, change.to_stage)
         return change.to_json()

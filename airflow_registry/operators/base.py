@@ -11,13 +11,17 @@ from airflow_registry.errors import InvalidInputError, one_of
 from airflow_registry.hooks.connection import DEFAULT_CONNECTION
 from airflow_registry.hooks.context import explained_templates, task_instance
 from airflow_registry.hooks.registry import RegistryHook
+from airflow_registry.operators.flow import Flow
+from airflow_registry.operators.links import ModelLink, VersionLink
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
-    from airflow.sdk import Context
+    from airflow.providers.openlineage.extractors import OperatorLineage
+    from airflow.sdk import BaseOperatorLink, Context
     from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
+    from airflow_registry.domain.model import ModelVersion
     from airflow_registry.service.protocol import Registry
 
 
@@ -30,6 +34,9 @@ class RegistryOperator(BaseOperator):
     """
 
     default_task_id: ClassVar[str] = "registry"
+    operator_extra_links: Collection[BaseOperatorLink] = (VersionLink(), ModelLink())
+    linked_version: ModelVersion | None = None
+    """The version that the task was about, for its links and its lineage."""
 
     def __init__(
         self,
@@ -56,6 +63,18 @@ class RegistryOperator(BaseOperator):
         """A value with its templates rendered, also a nested one."""
         with explained_templates():
             return super().render_template(*args, **kwargs)
+
+    def get_openlineage_facets_on_complete(self, task_instance: object) -> OperatorLineage[Any, Any] | None:  # noqa: ARG002  OpenLineage's name
+        """What the task read and wrote, asked by Airflow's OpenLineage provider after it; None if it came to no version."""
+        if self.linked_version is None:
+            return None
+        from airflow_registry.operators.openlineage import facets
+
+        return facets(self.linked_version, self._flow())
+
+    def _flow(self) -> Flow:
+        """What went in and came out besides the version."""
+        return Flow()
 
     def _registry(self) -> Registry:
         return RegistryHook(self.registry_conn_id).registry()

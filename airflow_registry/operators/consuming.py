@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from airflow_registry.assets import production_asset
 from airflow_registry.domain.names import refuse_unrendered
 from airflow_registry.errors import ModelNotFoundError, NoChampionError, VersionNotFoundError
 from airflow_registry.hooks.context import consumers, run_key
@@ -36,9 +37,10 @@ class ConsumerOperator(RegistryOperator):
         *,
         model: str,
         if_no_champion: str = "skip",
+        inlets: Any = None,  # noqa: ANN401  Airflow's own type of it is a list of many things
         **kwargs: Any,  # noqa: ANN401  the arguments of BaseOperator
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(inlets=_with_champion(inlets, model), **kwargs)
         check_choice("if_no_champion", if_no_champion, ("skip", "fail"))
         self.model = model
         self.if_no_champion = if_no_champion
@@ -55,8 +57,15 @@ class ConsumerOperator(RegistryOperator):
             if self.if_no_champion == "skip":
                 raise AirflowSkipException(str(error)) from error
             raise
+        self.linked_version = version
         self.log.info("This run uses %s (%s)", version.ref, version.remote_path)
         return version
+
+
+def _with_champion(inlets: Any, model: object) -> list[Any]:  # noqa: ANN401
+    """The model's asset among the inlets, so that Airflow's asset graph shows who uses it; a template's model is not known yet."""
+    given = list(inlets) if isinstance(inlets, (list, tuple)) else [] if inlets is None else [inlets]
+    return [*given, production_asset(model)] if isinstance(model, str) and "{{" not in model else given
 
 
 class ScoringOperator(ConsumerOperator):
@@ -90,4 +99,5 @@ class ScoringOperator(ConsumerOperator):
         refuse_unrendered(self.partition, "partition")  # before the run is pinned
         if self._is_pinned:
             return self._pin(registry, context, repin=repin)
-        return find_version(registry, self.version, model=self.model)
+        self.linked_version = find_version(registry, self.version, model=self.model)
+        return self.linked_version

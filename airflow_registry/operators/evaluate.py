@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_registry.errors import InvalidInputError
 from airflow_registry.hooks.context import airflow_errors
 from airflow_registry.operators.base import RegistryOperator
+from airflow_registry.operators.flow import Flow
 from airflow_registry.operators.references import check_version, find_version
 
 if TYPE_CHECKING:
@@ -57,10 +58,13 @@ class EvaluateModelOperator(RegistryOperator):
         """Evaluate and return the version with its metrics."""
         with airflow_errors():
             registry = self._registry()
-            version = find_version(registry, self.version)
+            self.linked_version = version = find_version(registry, self.version)
             evaluation = registry.evaluate(
                 version.model, version.number, data=self.data, target=self.target, metrics=self.metrics, name=self.name
             )
         result = {**version.to_json(), **evaluation.to_json()}
         self.log.info("Evaluated %s on %s rows: %s", version.ref, result["rows"], result["metrics"])
         return result
+
+    def _flow(self) -> Flow:
+        return Flow(reads=(self.data,))

@@ -14,6 +14,7 @@ from airflow_registry.domain.promotion import Outcome, production_changed
 from airflow_registry.domain.stage import Stage
 from airflow_registry.errors import ChampionChangedError, InvalidInputError
 from airflow_registry.hooks.context import airflow_errors, run_key
+from airflow_registry.hooks.notices import promotion_notice, refusal_notice
 from airflow_registry.operators.base import check_choice, push
 from airflow_registry.operators.policies import policy_path, policy_source
 from airflow_registry.operators.promoting import PromotingOperator
@@ -43,6 +44,8 @@ class PromoteModelOperator(PromotingOperator):
         policy: Path of a policy file, relative to the DAG file; or a `Policy`; or the same as a mapping.
         thresholds: Instead of a policy: `{"accuracy": 0.8}`, a floor, or a ceiling where lower is better.
         on_refusal: `skip`, `fail` (without retry) or `continue`.
+        notifiers: Airflow notifiers that are told of a promotion or refusal, with `model_event` in their templates; see
+            `airflow_registry.notifications` for those that want one kind only.
 
     Returns:
         Always `model`, `version`, `ref`, `remote_path`, `digest`, and of the decision: `decision` (its id), `outcome`,
@@ -77,7 +80,7 @@ class PromoteModelOperator(PromotingOperator):
         """Judge, promote and ring; or skip, fail or go on after a refusal."""
         with airflow_errors():
             registry = self._registry()
-            version = find_version(registry, self.version)
+            self.linked_version = version = find_version(registry, self.version)
             promotion = _made_before(registry, version)
             if promotion is None:
                 decision, promotion = self._judge(registry, version, context)
@@ -86,8 +89,10 @@ class PromoteModelOperator(PromotingOperator):
                 _announce_again(registry, promotion, context)
                 judged = _not_judged_again(promotion)
         if promotion is None:
+            self._tell(context, refusal_notice(version, judged["outcome"], judged["reasons"]))
             return self._refuse(context, {**version.to_json(), **_NO_PROMOTION, **judged})
         self._ring(context, promotion, version)
+        self._tell(context, promotion_notice(version, promotion, judged["reasons"]))
         return {**version.to_json(), **judged, **promotion.to_json()}
 
     def _judge(self, registry: Registry, version: ModelVersion, context: Context) -> tuple[Decision, Promotion | None]:

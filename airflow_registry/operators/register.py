@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_registry.hooks.context import airflow_errors, lineage, run_key
 from airflow_registry.operators.base import RegistryOperator
 from airflow_registry.operators.datasets import dataset, datasets
+from airflow_registry.operators.flow import Flow
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -107,8 +108,13 @@ class RegisterModelOperator(RegistryOperator):
             copy=self.copy,
             **{**facts, "datasets": datasets(facts["datasets"]), "evaluated_on": _optional(facts["evaluated_on"])},
         )
+        self.linked_version = version
         self.log.info("Registered: %s (%s)", version.ref, version.remote_path)
         return version
+
+    def _flow(self) -> Flow:
+        known = () if self.linked_version is None else self.linked_version.datasets
+        return Flow(reads=tuple(data.uri for data in known if data.uri), makes_version=True)
 
     def _facts(self) -> dict[str, Any]:
         names = ("metrics", "evaluated_on", "datasets", "description", "change_note", "parameters", "tags")

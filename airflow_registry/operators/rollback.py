@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_registry.hooks.context import airflow_errors, run_key
+from airflow_registry.hooks.notices import rollback_notice
 from airflow_registry.operators.base import check_text
 from airflow_registry.operators.promoting import PromotingOperator
 
@@ -20,6 +21,7 @@ class RollbackModelOperator(PromotingOperator):
     Args:
         model: Name of the model.
         reason: Why, for the audit.
+        notifiers: Airflow notifiers that are told of the rollback.
 
     Returns:
         `promotion` (its id), `model`, `version` (the champion now), `ref`, `remote_path`, `digest`, `from_stage`, `to_stage`,
@@ -46,6 +48,7 @@ class RollbackModelOperator(PromotingOperator):
         with airflow_errors():
             registry = self._registry()
             promotion = registry.rollback(self.model, reason=self.reason, run=run_key(context))
-            version = registry.get(f"{promotion.model}:{promotion.number}")
+            self.linked_version = version = registry.get(f"{promotion.model}:{promotion.number}")
         self._ring(context, promotion, version)
+        self._tell(context, rollback_notice(version, promotion))
         return {**version.to_json(), **promotion.to_json()}

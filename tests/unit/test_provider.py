@@ -117,6 +117,7 @@ print(sorted(new & {set(FORBIDDEN)!r}))
 def test_an_asset_with_its_watcher_loads_nothing_heavy(tmp_path):
     code = f"""
 import sys, airflow.sdk
+airflow.sdk.Asset("any", uri="any://any")  # with the first one Airflow loads the URI handlers of all installed providers
 before = set(sys.modules)
 from airflow_registry.champion import production
 production("m", consumer="c").asset
