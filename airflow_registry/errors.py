@@ -17,7 +17,8 @@
     │   ├── ChampionChangedError           a promotion lost its compare-and-set
     │   ├── IllegalTransitionError         a stage change that the table of transitions forbids
     │   ├── OutputConflictError            another run owns the output partition
-    │   └── DeploymentConflictError        two Airflow installations call themselves by one name
+    │   ├── DeploymentConflictError        two Airflow installations call themselves by one name
+    │   └── DatabaseBehindStoreError       the database is older than the artifact store: a backup was restored
     ├── NotApprovedError                   the gate's decision does not allow the promotion
     ├── CorruptionError                    bytes are not what the registry says they are
     │   ├── DigestMismatchError
@@ -49,6 +50,7 @@ __all__ = [
     "ConfigurationError",
     "ConflictError",
     "CorruptionError",
+    "DatabaseBehindStoreError",
     "DatabaseNotInitializedError",
     "DeploymentConflictError",
     "DigestMismatchError",
@@ -226,6 +228,12 @@ class DeploymentConflictError(ConflictError):
     """Two Airflow installations call themselves by one name, so one took the other's work for its own."""
 
     code = "deployment_conflict"
+
+
+class DatabaseBehindStoreError(ConflictError):
+    """The artifact store has seen numbers that the database has not given out: the database was restored to an earlier time."""
+
+    code = "database_behind_store"
 
 
 class NotApprovedError(ConflictError):

@@ -135,6 +135,9 @@ class ArtifactStore(Protocol):
             CorruptionError: If it is not a mark.
         """
 
+    def models(self) -> Iterator[str]:
+        """Lower-case names of the models that have a mark or a pointer; for what compares the database with the store."""
+
     def orphans(self, known: Container[str]) -> Iterator[str]:
         """Remote paths of artifacts that are not in `known`, and temporary files.
 

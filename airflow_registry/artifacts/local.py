@@ -142,6 +142,10 @@ class LocalArtifactStore:
             raise kind.damaged(str(path))
         return found
 
+    def models(self) -> Iterator[str]:
+        """Names of the models that have a mark or a pointer."""
+        yield from sorted({path.stem for kind in KINDS for path in Path(self.root, kind.folder).glob("[!.]*.json")})
+
     # -- housekeeping ----------------------------------------------------------------------------------------------------
     def orphans(self, known: Container[str]) -> Iterator[str]:
         """Artifacts that are not in `known`, and temporary folders."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_registry.domain.audit import AuditEntry
 from airflow_registry.sql import trail
+from airflow_registry.sql.statements import audit as statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,6 +44,12 @@ class Core:
         from airflow_registry.artifacts.dispatch import open_store
 
         return open_store(self.settings.artifacts, self.settings.storage)
+
+    @cached_property
+    def registry_uid(self) -> str:
+        """The name of this registry, different for every database; what it wrote into a store is told from another one's by it."""
+        with self.store.read() as tx:
+            return str(tx.scalar(statements.registry_uid()))
 
     @cached_property
     def user(self) -> str:

@@ -24,9 +24,10 @@ from airflow_registry.errors import (
 )
 from airflow_registry.service import move
 from airflow_registry.service.events import notify
+from airflow_registry.service.pointer import point
 from airflow_registry.sql import catalog, rows
-from airflow_registry.sql.statements import audit, models
 from airflow_registry.sql.statements import judgements as statements
+from airflow_registry.sql.statements import models
 
 if TYPE_CHECKING:
     from airflow_registry.domain.names import RunKey
@@ -126,19 +127,8 @@ def announce(core: Core, promotion: Promotion) -> None:
 
 
 def _write_pointer(core: Core, promotion: Promotion) -> None:
-    """Who is champion, for consumers that speak neither SQL nor HTTP; all None if the champion was archived."""
-    with core.store.read() as tx:
-        found = catalog.need_version(tx, catalog.need_model(tx, promotion.model), promotion.number).value
-        registry_uid = tx.scalar(audit.registry_uid())
-    is_champion = production_changed(promotion)
-    payload = {
-        "model": str(found.model),
-        "version": found.number if is_champion else None,
-        "remote_path": found.remote_path if is_champion else None,
-        "digest": found.digest if is_champion else None,
-        "registry_uid": registry_uid,
-    }
-    core.artifacts.write_pointer(found.model, payload, int(promotion.revision or 0))
+    """The new champion; nobody if it was archived."""
+    point(core, promotion.model, promotion.number if production_changed(promotion) else None, int(promotion.revision or 0))
 
 
 def _locked(tx: Transaction, model: str, version: object) -> tuple[catalog.VersionRow, catalog.ChampionCell]:

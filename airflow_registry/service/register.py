@@ -10,7 +10,7 @@ from airflow_registry.domain.model import Artifact, Dataset, Lineage, ModelVersi
 from airflow_registry.domain.names import ModelName, RunKey
 from airflow_registry.domain.stage import Stage
 from airflow_registry.errors import InvalidInputError, VersionConflictError
-from airflow_registry.service import identity
+from airflow_registry.service import identity, marks
 from airflow_registry.service.core import Core, new_uid
 from airflow_registry.service.facts import checked_facts
 from airflow_registry.service.place import place
@@ -77,6 +77,7 @@ def register(core: Core, request: Registration) -> ModelVersion:
 
     Raises:
         VersionConflictError: If the model must be new and is not.
+        DatabaseBehindStoreError: If the database is older than the artifact store.
     """
     key = request.identity(core.settings.deployment)
     if key is not None and (found := find(core, key, request.run)) is not None:
@@ -84,7 +85,10 @@ def register(core: Core, request: Registration) -> ModelVersion:
     if request.must_be_new:
         _refuse_known(core, request.model)
     artifact = place(core, request.model, request.artifact, format_=request.format, copy=request.copy)
-    return _commit(core, request, _draft(core, request, artifact), key)
+    seen = marks.look(core, request.model, must=artifact.is_stored)
+    version = _commit(core, request, _draft(core, request, artifact), key, seen)
+    marks.leave(core, version)
+    return version
 
 
 def find(core: Core, key: str, run: RunKey | None) -> ModelVersion | None:
@@ -151,7 +155,7 @@ def _lineage(core: Core, request: Registration) -> Lineage:
     )
 
 
-def _commit(core: Core, request: Registration, draft: ModelVersion, key: str | None) -> ModelVersion:
+def _commit(core: Core, request: Registration, draft: ModelVersion, key: str | None, seen: marks.Seen) -> ModelVersion:
     """One transaction; nothing is changed, the counter included, if the version is there already."""
     with core.store.write() as tx:
         model = catalog.make_model(tx, request.model, draft.registered_at)  # locked: what is looked up now stays so
@@ -159,6 +163,8 @@ def _commit(core: Core, request: Registration, draft: ModelVersion, key: str | N
         if made is not None:  # the same work committed while we uploaded; its bytes are the ones that count
             return _same(made, request)
         earlier = _same_bytes_after_clear(core, tx, request, draft)
+        if earlier is None:
+            marks.refuse_older(tx, model, seen)
         return earlier or _add(core, tx, request, draft, model, key)
 
 

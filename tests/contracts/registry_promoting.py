@@ -391,7 +391,7 @@ class Promoting(RegistryBase):
         assert (pointer()["version"], pointer()["remote_path"], pointer()["revision"]) == (None, None, 3)
 
     def test_a_pointer_that_cannot_be_written_is_a_warning(self, registry, lead, tmp_path, caplog):
-        (tmp_path / "artifacts").write_text("in the way")
+        (tmp_path / "artifacts" / "production").write_text("in the way")
         with caplog.at_level(logging.WARNING):
             registry.promote("lead", 1, reason="x")
         assert "pointer file of lead could not be written; the promotion stands" in caplog.text

@@ -73,6 +73,7 @@ _EMPTYING = [
     f"INSERT INTO airflow_registry_audit_head VALUES (1, 0, '{GENESIS}')",
     f"UPDATE airflow_registry_alembic_version SET version_num = '{HEAD}'",
     "UPDATE airflow_registry_meta SET value = '0001' WHERE key = 'oldest_usable'",
+    "UPDATE airflow_registry_meta SET value = gen_random_uuid() WHERE key = 'registry_uid'",  # an emptied one is another one
 ]
 
 

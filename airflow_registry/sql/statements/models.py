@@ -149,6 +149,23 @@ def holders(model_id: int) -> Select[Any]:
     )
 
 
+def counters_of(model_id: int) -> Select[Any]:
+    """The two counters of a model: its next number, and how often its champion has changed."""
+    joined = models.join(champions, champions.c.model_id == models.c.id)
+    return select(models.c.next_number, champions.c.revision).select_from(joined).where(models.c.id == model_id)
+
+
+def lift_revision(model_id: int, revision: int, now: datetime) -> Update:
+    """After a restore: the champion's revision is above every one that a consumer has seen."""
+    older = update(champions).where(champions.c.model_id == model_id, champions.c.revision < revision)
+    return older.values(revision=revision, changed_at=now)
+
+
+def remote_paths() -> Select[Any]:
+    """Where the artifacts of all versions are."""
+    return select(versions.c.remote_path)
+
+
 def revisions() -> Select[Any]:
     """Every model that has a champion, with its revision: one cheap read for all bells."""
     joined = champions.join(models, models.c.id == champions.c.model_id)
@@ -161,5 +178,5 @@ def is_imported(uid: str) -> Select[Any]:
 
 
 def set_next_number(model_id: int, number: int) -> Update:
-    """After an import: the next number is above every imported one."""
+    """After an import or a restore: the next number is above every one that was given out."""
     return update(models).where(models.c.id == model_id, models.c.next_number < number).values(next_number=number)

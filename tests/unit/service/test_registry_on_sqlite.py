@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import uuid
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -34,6 +35,9 @@ class TestRegistryOnSqlite(RegistryContract):
     @pytest.fixture
     def url(self, tmp_path, made):
         shutil.copy(made, tmp_path / "registry.db")
+        with closing(sqlite3.connect(tmp_path / "registry.db")) as other:
+            other.execute("UPDATE airflow_registry_meta SET value = ? WHERE key = 'registry_uid'", (str(uuid.uuid4()),))
+            other.commit()
         return f"sqlite:///{tmp_path / 'registry.db'}"
 
     @pytest.fixture
