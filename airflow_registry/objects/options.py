@@ -25,6 +25,8 @@ class StorageOptions:
         connect_timeout_s: Seconds until a connection must stand.
         read_timeout_s: Seconds without a byte until a request is given up.
         attempts: How often a request is tried in all when the store is busy, broken or out of reach (>= 1).
+        first_delay_s: Seconds between the first two attempts, about; each later one is twice as long. With the defaults a store may
+            be busy for a minute.
     """
 
     endpoint_url: str | None = None
@@ -35,3 +37,4 @@ class StorageOptions:
     connect_timeout_s: float = 10.0
     read_timeout_s: float = 60.0
     attempts: int = 8
+    first_delay_s: float = 1.0

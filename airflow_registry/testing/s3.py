@@ -196,7 +196,7 @@ def _options(data: Path, identities: Path, ports: dict[str, int]) -> list[str]:
         "s3.port.lance": 0,
         "s3.localSocket": data / "s3.sock",
     }
-    return ["-s3", "-s3.allowDeleteBucketNotEmpty", *(f"-{name}={value}" for name, value in given.items())]
+    return ["-s3", "-s3.allowDeleteBucketNotEmpty", "-s3.autoCreateBucket=false", *(f"-{name}={value}" for name, value in given.items())]
 
 
 def _launch(command: list[str], data: Path) -> subprocess.Popen[bytes]:
