@@ -1,4 +1,7 @@
-"""One partition through one model: read ahead, predict, write; memory does not grow with the partition."""
+"""One partition through one model: read ahead, check, predict, write; memory does not grow with the partition.
+
+Law: rows read = rows scored + rows set aside; nothing is published otherwise.
+"""
 
 from __future__ import annotations
 
@@ -7,24 +10,25 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from airflow_registry.scoring.checks import Inspector
 from airflow_registry.scoring.predict import check_model, check_output_names, count_non_finite, output_schema, plan, predict_batch
+from airflow_registry.scoring.quarantine import MAX_SHARE, Quarantine, check_share, set_aside
 from airflow_registry.scoring.source import BATCH_ROWS
-from airflow_registry.scoring.writer import write_predictions
+from airflow_registry.scoring.writer import open_output
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-
-    import pyarrow as pa
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from airflow_registry.domain.model import Signature
     from airflow_registry.domain.names import Digest
+    from airflow_registry.objects.options import StorageOptions
     from airflow_registry.scoring.predict import Plan
+    from airflow_registry.scoring.quarantine import Reason
     from airflow_registry.scoring.source import Chunk, Source
-    from airflow_registry.scoring.writer import Provenance
+    from airflow_registry.scoring.writer import Output, Provenance, WrittenFile
 
 READ_AHEAD = 2
 
@@ -36,11 +40,15 @@ class Scored:
     """A partition that was scored.
 
     Attributes:
-        rows: Rows written (count).
+        rows: Rows with a prediction (count).
         digest: SHA-256 of the data object.
         uri: The data object.
         non_finite: Rows whose prediction or probabilities are NaN, infinite or absent (count).
         seconds: Wall time of reading, predicting and writing.
+        quarantined: Rows set aside (count); with `rows` it makes the rows that were read.
+        quarantine_uri: Where they are with their reasons, None if there are none.
+        reasons: Why, the commonest first.
+        ignored: Columns of the input that neither went into the model nor into the output.
     """
 
     rows: int
@@ -48,23 +56,55 @@ class Scored:
     uri: str
     non_finite: int
     seconds: float
+    quarantined: int = 0
+    quarantine_uri: str | None = None
+    reasons: tuple[Reason, ...] = ()
+    ignored: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class _Tally:
-    """Counts what passes by."""
+@dataclass(slots=True, kw_only=True)
+class _Run:
+    """One partition on its way through the model."""
 
+    model: object
+    layout: Plan
+    inspector: Inspector
+    quarantine: Quarantine
+    proba: bool
     progress: Callable[[int], None] | None
-    rows: int = field(default=0, init=False)
+    scored: int = field(default=0, init=False)
     non_finite: int = field(default=0, init=False)
 
-    def counted(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            self.rows += batch.num_rows
-            self.non_finite += count_non_finite(batch)
-            if self.progress is not None:
-                self.progress(self.rows)
-            yield batch
+    def take(self, chunk: Chunk, out: Output) -> None:
+        """Check a batch, set its bad rows aside, and score the others."""
+        inspected = self.inspector.inspect(chunk.batch)
+        first_row, bad = self.quarantine.rows, inspected.bad
+        self.quarantine.count(chunk.batch.num_rows, inspected.findings, bad)
+        if bad is not None:
+            out.quarantined(set_aside(inspected, bad, self.layout.keys, first_row))
+        good = inspected.without(bad)
+        if good.batch.num_rows:
+            where = f"batch {chunk.number} of {chunk.file}"
+            predicted = predict_batch(self.model, self.layout, good.batch, inputs=good.inputs, proba=self.proba, where=where)
+            self.scored += predicted.num_rows
+            self.non_finite += count_non_finite(predicted)
+            out.predictions(predicted)
+        if self.progress is not None:
+            self.progress(self.quarantine.rows)
+
+    def result(self, written: WrittenFile, seconds: float) -> Scored:
+        """What is reported of it."""
+        return Scored(
+            rows=written.rows,
+            digest=written.digest,
+            uri=written.path,
+            non_finite=self.non_finite,
+            seconds=seconds,
+            quarantined=written.quarantined,
+            quarantine_uri=written.quarantine_path,
+            reasons=self.quarantine.reasons,
+            ignored=self.layout.ignored,
+        )
 
 
 def score_partition(
@@ -79,12 +119,14 @@ def score_partition(
     proba: bool = True,
     progress: Callable[[int], None] | None = None,
     batch_rows: int = BATCH_ROWS,
+    max_quarantine_share: float = MAX_SHARE,
+    storage: StorageOptions | None = None,
 ) -> Scored:
-    """Score all rows of `source` and replace the predictions in the folder `target`.
+    """Score the rows of `source` that fit the signature, and replace the predictions in the folder `target`.
 
     Args:
         model: Anything with `predict` or `predict_batch`.
-        signature: Which columns go into it; None for all but the keys.
+        signature: Which columns go into it, and what was seen of them in training; None for all but the keys, unchecked.
         source: From `open_source`.
         target: The partition's folder.
         provenance: Stored with the output.
@@ -93,27 +135,39 @@ def score_partition(
         proba: Whether to store probabilities where the model has them.
         progress: Called after each batch with the rows so far (count).
         batch_rows: Rows the model gets at a time.
+        max_quarantine_share: Of the rows, how many may be set aside, in [0, 1]; one row always may unless it is 0.
+        storage: How object stores are reached.
 
     Raises:
-        SignatureMismatchError: If the input does not fit the model; known before the first row.
+        SignatureMismatchError: If the input does not fit the model, which is known before the first row, or too many rows do not;
+            nothing is published then.
         InvalidInputError: If the input is damaged, the model cannot use it, or the output cannot be written.
         OutputConflictError: If a newer generation wrote meanwhile.
         StorageUnavailableError: If the storage is full or out of reach.
     """
     started = time.perf_counter()
     check_model(model)
+    check_share(max_quarantine_share)
     typed = source.read_as(signature)
     layout = plan(signature, typed.schema, keys)
     check_output_names(layout)
-    tally = _Tally(progress)
-    with read_ahead(typed.chunks(layout.columns, batch_rows)) as chunks:
-        predicted = tally.counted(_predictions(model, layout, chunks, proba=proba))
-        first = next(predicted, None)  # its types are the output's; without rows the model's own words must do
-        schema = output_schema(model, signature, typed.schema, layout, proba=proba) if first is None else first.schema
-        batches = chain(() if first is None else (first,), predicted)
-        written = write_predictions(target, batches, schema=schema, provenance=provenance, generation=generation)
-    seconds = time.perf_counter() - started
-    return Scored(rows=written.rows, digest=written.digest, uri=written.path, non_finite=tally.non_finite, seconds=seconds)
+    run = _Run(
+        model=model,
+        layout=layout,
+        inspector=Inspector(signature, layout.inputs),
+        quarantine=Quarantine(f"The input {source.path}", max_quarantine_share, source.rows),
+        proba=proba,
+        progress=progress,
+    )
+    with open_output(target, provenance=provenance, generation=generation, storage=storage) as out:
+        with read_ahead(typed.chunks(layout.columns, batch_rows)) as chunks:
+            for chunk in chunks:
+                run.take(chunk, out)
+        run.quarantine.check()
+        if not run.scored:  # its types are the output's; without rows the model's own words must do
+            out.begin(output_schema(model, signature, typed.schema, layout, proba=proba))
+        written = out.commit(rows_in=run.quarantine.rows)
+    return run.result(written, time.perf_counter() - started)
 
 
 @contextmanager
@@ -175,9 +229,3 @@ class _ReadAhead:
         self._stopped.set()
         self._slots.release()
         self.thread.join()
-
-
-def _predictions(model: object, layout: Plan, chunks: Iterator[Chunk], *, proba: bool) -> Iterator[pa.RecordBatch]:
-    for chunk in chunks:
-        where = f"batch {chunk.number} of {chunk.file}"
-        yield predict_batch(model, layout, chunk.batch, proba=proba, where=where)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_registry.errors import InvalidInputError, RegistryError, SignatureMismatchError
+from airflow_registry.scoring.arrow_types import decoded, value_type
+from airflow_registry.scoring.checks import mismatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -23,12 +24,6 @@ PROBABILITY = "probability_"
 # What a model raises when it cannot use the rows. Anything else (memory, network, a broken library) is not the input's fault,
 # and must not become an error that no retry may mend.
 _DATA_FAULTS = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, AssertionError)
-_FAMILIES = {
-    "number": re.compile(r"u?int\d|float|double|halffloat|decimal"),
-    "text": re.compile(r"(large_)?(string|utf8)"),
-    "truth": re.compile(r"bool"),
-    "time": re.compile(r"timestamp|date|datetime"),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +33,12 @@ class Plan:
     Attributes:
         inputs: Columns that go into the model, in its order.
         keys: Columns that are copied to the output.
+        ignored: Columns that are neither, and are not read.
     """
 
     inputs: tuple[str, ...]
     keys: tuple[str, ...]
+    ignored: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -85,7 +82,8 @@ def plan(signature: Signature | None, schema: pa.Schema, keys: Sequence[str] | N
     if not inputs:
         raise InvalidInputError(f"No column is left for the model: all of {', '.join(schema.names)} are keys. Name fewer keys.")
     chosen = given if keys is not None else tuple(name for name in schema.names if name not in inputs)
-    return Plan(inputs=inputs, keys=tuple(dict.fromkeys(chosen)))
+    ignored = tuple(name for name in schema.names if name not in {*inputs, *chosen})
+    return Plan(inputs=inputs, keys=tuple(dict.fromkeys(chosen)), ignored=ignored)
 
 
 def check_output_names(layout: Plan) -> None:
@@ -115,13 +113,22 @@ def check_model(model: object) -> None:
         )
 
 
-def predict_batch(model: object, layout: Plan, batch: pa.RecordBatch, *, proba: bool = True, where: str = "the batch") -> pa.RecordBatch:
+def predict_batch(
+    model: object,
+    layout: Plan,
+    batch: pa.RecordBatch,
+    *,
+    inputs: pa.RecordBatch | None = None,
+    proba: bool = True,
+    where: str = "the batch",
+) -> pa.RecordBatch:
     """The output rows of one batch: key columns, `prediction`, and `probability_<class>` where the model has them.
 
     Args:
         model: Anything with `predict_batch` (preferred) or `predict`.
         layout: From `plan`.
         batch: Holds at least the layout's columns; n rows, n >= 1.
+        inputs: What the model gets instead of the columns as they came: `Inspected.inputs`, n rows.
         proba: Whether to ask for probabilities.
         where: What the batch is called in messages.
 
@@ -130,8 +137,8 @@ def predict_batch(model: object, layout: Plan, batch: pa.RecordBatch, *, proba: 
     """
     import pyarrow as pa
 
-    predicted = predict_arrays(model, layout, batch, proba=proba, where=where)
-    columns = {key: _decoded(batch.column(key)) for key in layout.keys}
+    predicted = predict_arrays(model, layout, batch if inputs is None else inputs, proba=proba, where=where)
+    columns = {key: decoded(batch.column(key)) for key in layout.keys}
     columns[PREDICTION] = _arrow(predicted.values, where)
     for index, name in enumerate(predicted.classes):
         columns[PROBABILITY + name] = pa.array(predicted.probabilities[:, index])  # type: ignore[index]  # classes come with them
@@ -165,7 +172,7 @@ def output_schema(model: object, signature: Signature | None, schema: pa.Schema,
     """The output's schema where there is no row to ask the model about."""
     import pyarrow as pa
 
-    fields = [(key, _value_type(schema.field(key).type)) for key in layout.keys]
+    fields = [(key, value_type(schema.field(key).type)) for key in layout.keys]
     classes = getattr(model, "classes_", None)
     fields.append((PREDICTION, _declared(signature) if classes is None else pa.array(_array(classes)).type))
     if classes is not None and proba and callable(getattr(model, "predict_proba", None)):
@@ -194,12 +201,9 @@ def _missing(wanted: Iterable[Column], keys: Iterable[str], schema: pa.Schema) -
 
 
 def _wrong_types(wanted: Iterable[Column], schema: pa.Schema) -> list[str]:
-    found = {field.name: str(_value_type(field.type)) for field in schema}
-    return [
-        f"column {column.name!r}: expected {column.type}, found {found[column.name]}"
-        for column in wanted
-        if column.name in found and not _fits(column.type, found[column.name])
-    ]
+    checked = [column for column in wanted if column.name in schema.names and column.action("type") != "pass"]
+    faults = [mismatch(column, schema.field(column.name).type) for column in checked]
+    return [fault for fault in faults if fault is not None]
 
 
 def _mismatch(faults: list[str], schema: pa.Schema) -> str:
@@ -208,28 +212,6 @@ def _mismatch(faults: list[str], schema: pa.Schema) -> str:
         f"The input does not fit the model, so no row was scored:\n{lines}\n"
         f"The input has the columns {', '.join(schema.names)}. Correct the input, or register a model that was trained on its columns."
     )
-
-
-def _fits(expected: str | None, found: str) -> bool:
-    kinds = {_family(expected), _family(found)}
-    return None in kinds or len(kinds) == 1 or kinds == {"number", "truth"}
-
-
-def _family(type_: str | None) -> str | None:
-    """The kind of a type; None fits everything: unknown, all null, or nothing that we know."""
-    text = re.sub(r"^dictionary<values=([^,]+),.*", r"\1", type_ or "")
-    return next((name for name, pattern in _FAMILIES.items() if pattern.match(text)), None)
-
-
-def _value_type(type_: pa.DataType) -> pa.DataType:
-    import pyarrow as pa
-
-    return type_.value_type if pa.types.is_dictionary(type_) else type_
-
-
-def _decoded(column: pa.Array) -> pa.Array:
-    """Plain values: dictionaries differ between batches, and so would the bytes of the output."""
-    return column if column.type == _value_type(column.type) else column.dictionary_decode()
 
 
 def _declared(signature: Signature | None) -> pa.DataType:
