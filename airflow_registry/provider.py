@@ -26,6 +26,7 @@ def get_provider_info() -> dict[str, Any]:
                 "to_openlineage_converter": "airflow_registry.assets.to_openlineage",
             }
         ],
+        "cli": ["airflow_registry.hooks.command_line.get_commands"],
         "hooks": [_modules("airflow_registry.hooks.registry")],
         "triggers": [_modules("airflow_registry.triggers.promotion", "airflow_registry.triggers.version")],
         "sensors": [_modules("airflow_registry.sensors.version")],

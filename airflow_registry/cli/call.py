@@ -13,13 +13,21 @@ from airflow_registry.errors import DatabaseNotInitializedError
 if TYPE_CHECKING:
     import argparse
 
-    from airflow_registry.cli.commands import Command
+    from airflow_registry.cli.commands import Argument, Command
     from airflow_registry.config import Settings
     from airflow_registry.service.registry import ModelRegistry
 
 
 class SettingsSource(Protocol):
-    """Where settings come from: the environment (`airflow-registry`), or Airflow's connections (`airflow registry`)."""
+    """Where settings come from: the environment (`airflow-registry`), or Airflow's connections (`airflow registry`).
+
+    Attributes:
+        program: How the command line begins.
+        arguments: What this form of the command line takes besides.
+    """
+
+    program: str
+    arguments: tuple[Argument, ...]
 
     def settings(self, options: argparse.Namespace) -> Settings:
         """The settings of this call: options win, then the connection, the environment, the defaults."""

@@ -94,6 +94,9 @@ COMMON = (
     argument("--deployment", help="name of the Airflow installation that acts", metavar="NAME"),
 )
 
+CONNECTION = argument(
+    "--conn-id", help="Airflow connection of the registry; only in `airflow registry`", metavar="ID", default="airflow_registry_default"
+)
 _MODEL = argument("model", help="name of the model", metavar="MODEL")
 _REF = argument("ref", help="the version: MODEL:NUMBER, or MODEL@STAGE as in lead_scoring@production", metavar="REF")
 _LIMIT = argument("--limit", help="only the newest N entries", metavar="N", type=values.count)

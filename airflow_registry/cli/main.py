@@ -39,7 +39,7 @@ def run(command: commands.Command, options: argparse.Namespace, source: Settings
     try:
         return _run(Call(command=command, options=options, source=source), as_json=options.json)
     except UsageError as error:
-        sys.stderr.write(f"{usage(command)}\nerror: {error}\n")
+        sys.stderr.write(f"{usage(command, source)}\nerror: {error}\n")
         return USAGE
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted: what was not finished was not recorded. The same command can be given again.\n")
@@ -63,6 +63,9 @@ def _run(call: Call, *, as_json: bool) -> int:
 class Environment:
     """Settings outside Airflow: options, environment variables, defaults."""
 
+    program = "airflow-registry"
+    arguments: tuple[commands.Argument, ...] = ()
+
     def settings(self, options: argparse.Namespace) -> Settings:
         """The settings of this call."""
         return config.resolve(database_url=options.database, artifacts=options.artifacts, deployment=options.deployment)
@@ -74,6 +77,7 @@ class Environment:
 
 def parser() -> argparse.ArgumentParser:
     """The parser of every command in the table."""
+    source = Environment()
     top = argparse.ArgumentParser(prog="airflow-registry", description="The model registry that lives in Apache Airflow.")
     top.add_argument("--version", action=_Version, nargs=0, help="print the version of this package")
     listed = top.add_subparsers(required=True, metavar="COMMAND")
@@ -82,19 +86,19 @@ def parser() -> argparse.ArgumentParser:
         group, _, name = command.name.rpartition(" ")
         if group not in places:
             places[group] = listed.add_parser(group, help=commands.GROUPS[group]).add_subparsers(required=True, metavar="ACTION")
-        _add(places[group].add_parser(name, help=command.help, description=command.description or command.help), command)
+        _add(places[group].add_parser(name, help=command.help, description=command.description or command.help), command, source)
     return top
 
 
-def usage(command: commands.Command) -> str:
+def usage(command: commands.Command, source: SettingsSource) -> str:
     """The line that says how a command is written."""
-    alone = argparse.ArgumentParser(prog=f"airflow-registry {command.name}")
-    _add(alone, command)
+    alone = argparse.ArgumentParser(prog=f"{source.program} {command.name}")
+    _add(alone, command, source)
     return alone.format_usage().rstrip()
 
 
-def _add(place: argparse.ArgumentParser, command: commands.Command) -> None:
-    for entry in command.every_argument:
+def _add(place: argparse.ArgumentParser, command: commands.Command, source: SettingsSource) -> None:
+    for entry in (*command.every_argument, *source.arguments):
         place.add_argument(*entry.flags, help=entry.help, **entry.settings)
     place.set_defaults(command=command)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from airflow_registry.cli.commands import COMMANDS, COMMON
+from airflow_registry.cli.commands import COMMANDS, COMMON, CONNECTION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -37,7 +37,7 @@ def reference() -> str:
 
 def _common() -> Iterator[str]:
     yield "## Options of every command\n"
-    yield from _arguments(COMMON)
+    yield from _arguments((*COMMON, CONNECTION))
 
 
 def _section(command: Command) -> Iterator[str]:
