@@ -21,7 +21,7 @@ def partition_input(path: str, key: str) -> str:
         InputNotReadyError: If the folder has no such partition.
     """
     from airflow_registry.scoring.files import local_path
-    from airflow_registry.scoring.source import encode_key, list_partitions
+    from airflow_registry.scoring.partitions import encode_key, list_partitions
 
     if not Path(local_path(path, "input")).is_dir():
         return path
@@ -43,7 +43,7 @@ def partition_target(output: str, key: str) -> str:
     Raises:
         InvalidInputError: If the output is a relative path: every worker has a folder of its own.
     """
-    from airflow_registry.scoring.source import partition_output
+    from airflow_registry.scoring.partitions import partition_output
 
     refuse_unrendered(output, "output")
     if "://" not in output and not os.path.isabs(output):  # noqa: PTH117  a text in, a text out

@@ -74,7 +74,7 @@ class UnscoredPartitionsOperator(ConsumerOperator):
         return keys[: self.limit]
 
     def _unscored(self, registry: Registry, version: ModelVersion) -> list[str]:
-        from airflow_registry.scoring.source import list_partitions
+        from airflow_registry.scoring.partitions import list_partitions
 
         outputs = {part.key: partition_target(self.output_path, part.key) for part in list_partitions(self.input)}
         live = registry.live_outputs(list(outputs.values()))

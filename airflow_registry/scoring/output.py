@@ -136,7 +136,7 @@ def refuse_older(found: dict[str, Any], provenance: Provenance, generation: int,
     """Let nobody write who was overtaken by a newer generation of the same registry.
 
     Args:
-        found: The manifest that is in place; empty if there is none.
+        found: The manifest that is in place, or the claim in it; empty if there is none.
         provenance: Of the one who wants to write.
         generation: Of the one who wants to write.
         where: The output, for the message.
@@ -146,7 +146,8 @@ def refuse_older(found: dict[str, Any], provenance: Provenance, generation: int,
     """
     newest = found.get("generation")
     if isinstance(newest, int) and newest > generation and found.get("registry") == provenance.registry:
-        raise conflict(where, generation, f"generation {newest} (version {found.get('version')} of {found.get('model')!r}) is in place")
+        what = "is in place" if "files" in found else "is being written"
+        raise conflict(where, generation, f"generation {newest} (version {found.get('version')} of {found.get('model')!r}) {what}")
 
 
 def conflict(where: str, generation: int, found: str) -> OutputConflictError:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_registry.errors import ManifestMismatchError
+from airflow_registry.objects.dispatch import is_object_uri
 from airflow_registry.scoring.files import local_path, storage_fault
 from airflow_registry.scoring.output import DATA_NAME, MANIFEST_NAME, QUARANTINE_NAME, conflict, manifest_of, manifest_text, parse_manifest
 from airflow_registry.scoring.output import refuse_older as refuse
@@ -45,6 +46,13 @@ class Place(Protocol):
 
         Raises:
             ManifestMismatchError: If there is one that is not ours to read.
+        """
+
+    def holds_output(self) -> bool:
+        """Whether the output is there: somebody may have removed it, or a writer died while it replaced it.
+
+        Raises:
+            StorageUnavailableError: If the storage is out of reach.
         """
 
     def staging(self, provenance: Provenance, generation: int) -> AbstractContextManager[Stage]:
@@ -76,12 +84,17 @@ class Stage(Protocol):
         """
 
 
-def open_place(target: str | os.PathLike[str], storage: StorageOptions | None = None) -> Place:  # noqa: ARG001  for object stores
+def open_place(target: str | os.PathLike[str], storage: StorageOptions | None = None) -> Place:
     """The place that a path or URI means.
 
     Raises:
         InvalidInputError: If it means none.
     """
+    text = os.fspath(target)
+    if is_object_uri(text):
+        from airflow_registry.scoring.bucket import open_object_folder
+
+        return open_object_folder(text, storage)
     return Folder(local_path(target, "output"))
 
 
@@ -104,6 +117,10 @@ class Folder:
             return None
         except OSError as error:
             raise storage_fault(error, f"Reading {path}") from error
+
+    def holds_output(self) -> bool:
+        """Whether there is a data object; a rename cannot tear it."""
+        return Path(self.name, DATA_NAME).is_file()
 
     @contextmanager
     def staging(self, provenance: Provenance, generation: int) -> Iterator[FolderStage]:

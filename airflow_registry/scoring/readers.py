@@ -5,13 +5,15 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from airflow_registry.errors import InvalidInputError
+from airflow_registry.errors import InvalidInputError, RegistryError
 from airflow_registry.scoring.files import storage_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from typing import BinaryIO
 
     import pyarrow as pa
+    from pyarrow import NativeFile
     from pyarrow.csv import CSVStreamingReader
 
 # Column chunks are read in pieces of this size: without it a whole row group stays in memory, and row groups have no upper limit.
@@ -32,6 +34,8 @@ def reading(file: str) -> Iterator[None]:
 
     try:
         yield
+    except RegistryError:  # a store's own answer, which came through Arrow
+        raise
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise storage_fault(error, f"Reading {file}") from error
@@ -42,36 +46,58 @@ def reading(file: str) -> Iterator[None]:
         ) from error
 
 
-def parquet_facts(file: str) -> tuple[pa.Schema, int]:
-    """Schema and number of rows from a parquet file's footer."""
+def parquet_facts(name: str, file: str | BinaryIO) -> tuple[pa.Schema, int]:
+    """Schema and number of rows from a parquet file's footer.
+
+    Args:
+        name: What people know the file as.
+        file: Its local path, or a stream that can seek.
+    """
     import pyarrow.parquet as pq
 
-    with reading(file), pq.ParquetFile(file) as parquet:
+    with reading(name), pq.ParquetFile(file) as parquet:
         return parquet.schema_arrow.remove_metadata(), parquet.metadata.num_rows
 
 
-def parquet_batches(file: str, columns: Sequence[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
-    """The rows of a parquet file in batches of at most `batch_rows`, columns as asked for."""
+def parquet_metadata(name: str, file: str | BinaryIO) -> dict[bytes, bytes]:
+    """What a parquet file's writer said about it."""
     import pyarrow.parquet as pq
 
-    with reading(file), pq.ParquetFile(file, buffer_size=_COLUMN_BUFFER_BYTES, pre_buffer=False) as parquet:
+    with reading(name):
+        return dict(pq.read_schema(file).metadata or {})
+
+
+def parquet_batches(name: str, path: str, columns: Sequence[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
+    """The rows of the parquet file at `path` in batches of at most `batch_rows`, columns as asked for."""
+    import pyarrow.parquet as pq
+
+    with reading(name), pq.ParquetFile(path, buffer_size=_COLUMN_BUFFER_BYTES, pre_buffer=False) as parquet:
         for batch in parquet.iter_batches(batch_size=batch_rows, columns=list(columns), use_threads=False):
             yield batch.select(list(columns)).replace_schema_metadata(None)
 
 
-def csv_schema(file: str) -> pa.Schema:
-    """Column names and the types that the first block suggests."""
-    with reading(file), _open_csv(file, None) as reader:
-        return reader.schema
+def csv_schema(name: str, file: str | BinaryIO) -> pa.Schema:
+    """Column names and the types that the first block suggests.
+
+    Args:
+        name: What people know the file as; says also whether it is compressed.
+        file: Its local path, or a stream.
+    """
+    import pyarrow as pa
+
+    with reading(name):
+        is_packed = not isinstance(file, str) and name.lower().endswith(".gz")
+        with _open_csv(pa.CompressedInputStream(file, "gzip") if is_packed else file, None) as reader:
+            return reader.schema
 
 
-def csv_batches(file: str, schema: pa.Schema, batch_rows: int) -> Iterator[pa.RecordBatch]:
+def csv_batches(name: str, path: str, schema: pa.Schema, batch_rows: int) -> Iterator[pa.RecordBatch]:
     """The columns of `schema`, in its types and order, in batches of `batch_rows`."""
-    with reading(file), _open_csv(file, schema) as reader:
+    with reading(name), _open_csv(path, schema) as reader:
         yield from rechunked(reader, batch_rows)
 
 
-def _open_csv(file: str, schema: pa.Schema | None) -> CSVStreamingReader:
+def _open_csv(file: str | BinaryIO | NativeFile, schema: pa.Schema | None) -> CSVStreamingReader:
     import pyarrow.csv
 
     # An empty field is a null in text columns too, as it is for pandas, with which the models were trained.

@@ -1,44 +1,32 @@
-"""Inputs: a parquet or CSV file, a folder or a glob, opened as one stream of batches; and the partitions of an input folder.
+"""Inputs: a parquet or CSV file, a folder or a glob, opened as one stream of batches.
 
-Files that change while they are read are noticed: an output must never be recorded with the digest of other bytes.
+Finding an input reads nothing of it; opening it reads the schemas; only `chunks` reads rows.
 """
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
-from airflow_registry.errors import InputNotReadyError, InvalidInputError
-from airflow_registry.scoring.files import (
-    data_format,
-    entries,
-    files_digest,
-    find_files,
-    folder_files,
-    is_glob,
-    is_hive,
-    local_path,
-    matches,
-    stem,
-    storage_fault,
-)
+from airflow_registry.errors import InvalidInputError
+from airflow_registry.scoring.files import data_format
+from airflow_registry.scoring.find import find_files
 from airflow_registry.scoring.readers import csv_batches, csv_schema, parquet_batches, parquet_facts
+from airflow_registry.scoring.trees import open_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    import os
+    from collections.abc import Iterator, Sequence
 
     import pyarrow as pa
 
     from airflow_registry.domain.model import Signature
     from airflow_registry.domain.names import Digest
+    from airflow_registry.objects.options import StorageOptions
     from airflow_registry.scoring.files import Format
+    from airflow_registry.scoring.found import FoundFiles
 
 BATCH_ROWS = 65_536  # measured: the interpreter's share is gone, and larger batches fall out of the processor's cache
-
-Stamp = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,24 +45,70 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """An input that was found and can be read.
+class Input:
+    """An input that was found, in the state in which it was; nothing of it has been read.
 
     Attributes:
-        path: What was asked for, as an absolute local path.
-        files: The data files, in the order in which they are read.
+        path: What was asked for, as an absolute path or URI.
         format: `parquet` or `csv`.
-        schema: Arrow schema of all files; for CSV as inferred, until `read_as` knows better.
-        rows: Rows in all files (count), None if only reading would tell.
-        stamps: Inode, size and time of change of each file when it was opened.
+        found: Its data files.
     """
 
     path: str
-    files: tuple[str, ...]
     format: Format
+    found: FoundFiles
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it is in an object store."""
+        return "://" in self.path
+
+    @property
+    def digest_kind(self) -> str:
+        """What the digest is made of: `sha256` of the bytes, or of the names, sizes and `versions` in an object store."""
+        return self.found.digest_kind
+
+    def digest(self) -> Digest:
+        """What is another one whenever the input is; independent of where the folder is.
+
+        Raises:
+            InputNotReadyError: If a file was changed since the input was found.
+        """
+        return self.found.digest()
+
+    def open(self) -> Source:
+        """Read the schemas.
+
+        Raises:
+            InputNotReadyError: If a file was changed since the input was found.
+            InvalidInputError: If it is empty, damaged, or of several schemas.
+            StorageUnavailableError: If the storage is out of reach.
+        """
+        names = self.found.names
+        if self.format == "parquet":
+            facts = self.found.heads(parquet_facts)
+            schema, rows = _same_schema(names, [schema for schema, _ in facts]), sum(rows for _, rows in facts)
+            return Source(path=self.path, format="parquet", found=self.found, schema=schema, rows=rows)
+        schema = _common_schema(names, self.found.heads(csv_schema))
+        return Source(path=self.path, format="csv", found=self.found, schema=schema, rows=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source(Input):
+    """An input that can be read.
+
+    Attributes:
+        schema: Arrow schema of all files; for CSV as inferred, until `read_as` knows better.
+        rows: Rows in all files (count), None if only reading would tell.
+    """
+
     schema: pa.Schema
     rows: int | None
-    stamps: tuple[Stamp, ...]
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The data files, in the order in which they are read."""
+        return self.found.names
 
     def read_as(self, signature: Signature | None) -> Source:
         """The same source with CSV columns typed as the signature has them; parquet knows its own types."""
@@ -86,199 +120,60 @@ class Source:
         Raises:
             InvalidInputError: If a file is damaged.
             InputNotReadyError: If one was changed since the source was opened.
+            StorageUnavailableError: If the storage is out of reach.
         """
         names = list(self.schema.names if columns is None else columns)
         number = 0
         for file in self.files:
-            for batch in self._file_batches(file, names, batch_rows):
-                if batch.num_rows:
-                    number += 1
-                    yield Chunk(number=number, file=file, batch=batch)
-        self.check_unchanged()
+            with self.found.whole(file) as at:
+                for batch in self._file_batches(file, at, names, batch_rows):
+                    if batch.num_rows:
+                        number += 1
+                        yield Chunk(number=number, file=file, batch=batch)
+        self.found.check_unchanged()
 
     def batches(self, columns: Sequence[str] | None = None, batch_rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
         """The same as `chunks`, without their origin."""
         return (chunk.batch for chunk in self.chunks(columns, batch_rows))
 
-    def digest(self) -> Digest:
-        """SHA-256 of the one file, or of the sorted manifest of several; independent of where the folder is.
-
-        Raises:
-            InputNotReadyError: If a file was changed since the source was opened.
-        """
-        digest = files_digest(self.files)
-        self.check_unchanged()
-        return digest
-
-    def check_unchanged(self) -> None:
-        """Notice files that somebody replaced or appended to meanwhile.
-
-        Raises:
-            InputNotReadyError: If there is one; the message names it.
-        """
-        for file, stamp in zip(self.files, self.stamps, strict=True):
-            if _stamp(file) != stamp:
-                raise InputNotReadyError(
-                    f"The input file {file} was changed while it was read, so nothing was written. "
-                    "Expected a finished partition: run this again when its writer is done."
-                )
-
-    def _file_batches(self, file: str, names: list[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
+    def _file_batches(self, file: str, at: str, names: list[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
 
         if self.format == "parquet":
-            return parquet_batches(file, names, batch_rows)
-        return csv_batches(file, pa.schema([self.schema.field(name) for name in names]), batch_rows)
+            return parquet_batches(file, at, names, batch_rows)
+        return csv_batches(file, at, pa.schema([self.schema.field(name) for name in names]), batch_rows)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Partition:
-    """One piece of an input folder that is scored on its own.
-
-    Attributes:
-        key: Hive style `k=v` (nested: `a=1/b=2`), else the name of the folder or the file's stem.
-        path: Its input.
-    """
-
-    key: str
-    path: str
-
-
-def open_source(path: str | os.PathLike[str]) -> Source:
-    """Find the files of an input and read their schemas, not their rows.
+def find_input(path: str | os.PathLike[str], storage: StorageOptions | None = None) -> Input:
+    """Find the files of an input; in an object store this costs one listing.
 
     Args:
-        path: A parquet or CSV file, a folder of one of them, or a glob; local or `file://`.
+        path: A parquet or CSV file, a folder of one of them, or a glob; local, `file://`, `s3://` or `gs://`.
+        storage: How object stores are reached.
 
     Raises:
         InputNotReadyError: If nothing is there.
-        InvalidInputError: If it is empty, damaged, of mixed formats or schemas, or not in a local store.
+        InvalidInputError: If it is of mixed formats, or in a store that cannot be reached.
+        StorageUnavailableError: If the storage is out of reach.
     """
-    where = local_path(path, "input")
-    files = find_files(where)
-    stamps = tuple(_stamp(file) for file in files)
-    if data_format(files[0]) == "parquet":
-        facts = [parquet_facts(file) for file in files]
-        schema, rows = _same_schema(files, [schema for schema, _ in facts]), sum(rows for _, rows in facts)
-        return Source(path=where, files=files, format="parquet", schema=schema, rows=rows, stamps=stamps)
-    schema = _common_schema(files, [csv_schema(file) for file in files])
-    return Source(path=where, files=files, format="csv", schema=schema, rows=None, stamps=stamps)
+    tree, where = open_tree(path, storage)
+    files = find_files(tree, where)
+    return Input(path=where, format=data_format(files[0]) or "parquet", found=tree.found(files))
 
 
-def list_partitions(path: str | os.PathLike[str]) -> tuple[Partition, ...]:
-    """The partitions of an input: Hive style subfolders, else plain subfolders and data files.
+def open_source(path: str | os.PathLike[str], storage: StorageOptions | None = None) -> Source:
+    """Find the files of an input and read their schemas, not their rows.
 
-    A subfolder without a data file has not arrived yet and is left out.
+    Args:
+        path: A parquet or CSV file, a folder of one of them, or a glob; local, `file://`, `s3://` or `gs://`.
+        storage: How object stores are reached.
 
     Raises:
-        InputNotReadyError: If the input does not exist.
-        InvalidInputError: If two partitions have one key, or Hive style folders lie beside loose files (neither may be forgotten).
+        InputNotReadyError: If nothing is there.
+        InvalidInputError: If it is empty, damaged, of mixed formats or schemas, or in a store that cannot be reached.
+        StorageUnavailableError: If the storage is out of reach.
     """
-    where = local_path(path, "input")
-    if Path(where).is_dir():
-        found = _folder_partitions(where)
-    elif Path(where).is_file():
-        found = [Partition(key=stem(where), path=where)]
-    elif is_glob(where):
-        found = [part for match in matches(where) for part in _matched(match)]
-    else:
-        raise InputNotReadyError(f"The input {where!r} does not exist. Expected the folder that holds the partitions: check the path.")
-    return _distinct(where, found)
-
-
-def encode_key(key: str) -> str:
-    """A partition key as a relative path that stays below the output, one to one.
-
-    `k=v` parts and the `/` between them stay; everything else but letters, digits and `-._~` is percent-encoded, also a first
-    `.` or `_`, which would hide the folder from readers.
-
-    Raises:
-        InvalidInputError: If the key is empty.
-
-    >>> encode_key("ds=2026-01-31/region=a|b"), encode_key("../etc")
-    ('ds=2026-01-31/region=a%7Cb', '%2E.%2Fetc')
-    """
-    if not isinstance(key, str) or not key:
-        raise InvalidInputError(f"{key!r} is not a partition key. Expected text such as '2026-01-31' or 'ds=2026-01-31'.")
-    parts = key.split("/")
-    if all(is_hive(part) for part in parts):
-        return "/".join(_encode_hive(part) for part in parts)
-    return _encode(key)
-
-
-def partition_output(output: str, partition: str) -> str:
-    """The folder that a partition's predictions go to: `<output>/<encoded partition>`.
-
-    Raises:
-        InvalidInputError: If the key is empty.
-    """
-    return f"{os.fspath(output).rstrip('/')}/{encode_key(partition)}"
-
-
-def _encode_hive(part: str) -> str:
-    name, _, value = part.partition("=")
-    return f"{_encode(name)}={quote(value, safe='')}"
-
-
-def _encode(text: str) -> str:
-    hidden = {".": "%2E", "_": "%5F"}.get(text[:1])
-    return quote(text, safe="") if hidden is None else hidden + quote(text[1:], safe="")
-
-
-def _folder_partitions(folder: str) -> list[Partition]:
-    found = entries(folder)
-    files = [Partition(key=stem(entry.path), path=entry.path) for entry in found if entry.is_file() and data_format(entry.name)]
-    folders = [entry for entry in found if entry.is_dir()]
-    hive = [part for entry in folders if is_hive(entry.name) for part in _hive_partitions(entry.path, entry.name)]
-    if hive and files:
-        raise InvalidInputError(
-            f"The input {folder!r} holds Hive style folders ({hive[0].key}) and loose files ({files[0].key}), so the partitions are "
-            "unclear. Expected one or the other: move the files into folders, or name the partitions with a glob."
-        )
-    return hive or [Partition(key=entry.name, path=entry.path) for entry in folders if folder_files(entry.path)] + files
-
-
-def _hive_partitions(folder: str, key: str) -> list[Partition]:
-    found = entries(folder)
-    nested = [entry for entry in found if entry.is_dir() and is_hive(entry.name)]
-    deeper = [part for entry in nested for part in _hive_partitions(entry.path, f"{key}/{entry.name}")]
-    own = any(entry.is_file() and data_format(entry.name) for entry in found)
-    if own and deeper:
-        raise InvalidInputError(
-            f"The partition {key!r} holds both data files and deeper partitions ({deeper[0].key}), so rows would be scored twice or never. "
-            f"Expected one or the other: move the files of {folder}."
-        )
-    return deeper or ([Partition(key=key, path=folder)] if own else [])
-
-
-def _matched(path: str) -> list[Partition]:
-    if Path(path).is_file():
-        return [Partition(key=stem(path), path=path)] if data_format(path) else []
-    parts = Path(path).parts
-    first = next((index for index in range(len(parts), 0, -1) if not is_hive(parts[index - 1])), 0)
-    if first < len(parts):
-        return _hive_partitions(path, "/".join(parts[first:]))
-    return [Partition(key=parts[-1], path=path)] if folder_files(path) else []
-
-
-def _distinct(where: str, found: Iterable[Partition]) -> tuple[Partition, ...]:
-    by_key: dict[str, Partition] = {}
-    for part in found:
-        other = by_key.setdefault(part.key, part)
-        if other is not part:
-            raise InvalidInputError(
-                f"Two partitions of {where!r} have the key {part.key!r}: {other.path} and {part.path}. "
-                "Their predictions would replace each other: rename or remove one."
-            )
-    return tuple(by_key[key] for key in sorted(by_key))
-
-
-def _stamp(file: str) -> Stamp:
-    try:
-        status = Path(file).stat()
-    except OSError as error:
-        raise storage_fault(error, f"Reading {file}") from error
-    return status.st_ino, status.st_size, status.st_mtime_ns
+    return find_input(path, storage).open()
 
 
 def _same_schema(files: Sequence[str], schemas: Sequence[pa.Schema]) -> pa.Schema:

@@ -7,11 +7,9 @@ rows and the provenance only: rows are cut into fixed row groups, and nothing in
 from __future__ import annotations
 
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_registry.errors import InvalidInputError, NotFoundError
-from airflow_registry.scoring.files import local_path
 from airflow_registry.scoring.output import (
     DATA_NAME,
     MANIFEST_NAME,
@@ -22,8 +20,9 @@ from airflow_registry.scoring.output import (
     check_rows,
 )
 from airflow_registry.scoring.places import open_place
-from airflow_registry.scoring.readers import reading
+from airflow_registry.scoring.readers import parquet_metadata
 from airflow_registry.scoring.staging import ROW_GROUP_ROWS, StagedRows
+from airflow_registry.scoring.trees import open_tree
 
 if TYPE_CHECKING:
     import os
@@ -42,6 +41,7 @@ __all__ = [
     "Output",
     "Provenance",
     "WrittenFile",
+    "holds_output",
     "open_output",
     "read_manifest",
     "read_provenance",
@@ -202,19 +202,25 @@ def read_manifest(folder: str | os.PathLike[str], storage: StorageOptions | None
     return open_place(folder, storage).manifest()
 
 
-def read_provenance(path: str | os.PathLike[str]) -> dict[str, str]:
+def holds_output(target: str | os.PathLike[str], storage: StorageOptions | None = None) -> bool:
+    """Whether a partition's output is where the ledger says that it is.
+
+    Raises:
+        StorageUnavailableError: If the storage is out of reach.
+    """
+    return open_place(target, storage).holds_output()
+
+
+def read_provenance(path: str | os.PathLike[str], storage: StorageOptions | None = None) -> dict[str, str]:
     """What a parquet file says about its origin: `model`, `version`, `run_id` and so on; empty if it is none of ours.
 
     Raises:
         NotFoundError: If there is no such file.
         InvalidInputError: If it is no parquet file.
     """
-    import pyarrow.parquet as pq
-
-    file = local_path(path, "file")
-    if not Path(file).is_file():
+    tree, file = open_tree(path, storage)
+    if not tree.is_file(file):
         raise NotFoundError(f"There is no file {file!r}. Expected the {DATA_NAME} of a partition.")
-    with reading(file):
-        facts = pq.read_schema(file).metadata or {}
+    (facts,) = tree.found([file]).heads(parquet_metadata)
     texts = {name.decode(): value.decode() for name, value in facts.items() if name.startswith(PREFIX.encode())}
     return {name.removeprefix(PREFIX): value for name, value in texts.items()}

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_registry.errors import InvalidInputError, NotFoundError
-from airflow_registry.scoring.source import encode_key, list_partitions, partition_output
+from airflow_registry.scoring.partitions import encode_key, list_partitions, partition_output
 
 
 def keys(path):

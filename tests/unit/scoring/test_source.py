@@ -227,7 +227,9 @@ def test_parquet_and_csv_in_one_folder_are_refused(tmp_path, parquet):
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("s3://lake/leads/ds=1/", "cannot reach.*s3://"),
+        ("hdfs://lake/leads/ds=1/", "cannot reach.*hdfs://"),
+        ("s3://lake/../secrets/", "takes literally"),
+        ("gs://lake/a\0b", "holds NUL"),
         ("/data/{{ ds }}/", "not rendered"),
         ("", "not a path"),
         ("/data/\0", "not a path"),
