@@ -1,4 +1,4 @@
-"""The Airflow plugin: the macros `{{ macros.registry.… }}`. Importing it touches nothing and loads nothing heavy.
+"""The Airflow plugin: the macros `{{ macros.registry.… }}` and the pages "Models". Importing it touches nothing and loads nothing heavy.
 
 The plugin's name is the macros' namespace and the functions' names are the macros' names. Each function gets the template's
 context and imports what it needs when it is rendered, which happens in the worker only.
@@ -57,8 +57,37 @@ def _pinned(context: Mapping[str, Any], model: str, registry_conn_id: str) -> Mo
     return pinned(context, model, registry_conn_id=registry_conn_id)
 
 
+class LazyPages:
+    """The pages as an ASGI application that is built with its first request: every Airflow process loads plugins, one shows pages.
+
+    Airflow does not authenticate a plugin's routes; the guard does, and asks for the right to read assets.
+    """
+
+    def __init__(self) -> None:
+        self._app: Any = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  ASGI
+        """Serve a request."""
+        if self._app is None:
+            self._app = _pages()
+        await self._app(scope, receive, send)
+
+
+def _pages() -> Any:  # noqa: ANN401  FastAPI, imported when used
+    from airflow.api_fastapi.core_api.security import requires_access_asset
+
+    from airflow_registry.hooks.registry import RegistryHook
+    from airflow_registry.web.app import make_app
+
+    return make_app(lambda: RegistryHook().registry(), requires_access_asset("GET"))
+
+
 class RegistryPlugin(AirflowPlugin):
     """Brings the macros into templates."""
 
     name = "registry"
     macros = [remote_path, version, digest, ref, partition]  # noqa: RUF012  Airflow's own declaration is a list
+    fastapi_apps = [{"app": LazyPages(), "url_prefix": "/registry", "name": "registry"}]  # noqa: RUF012  the same
+    external_views = [  # noqa: RUF012  the same
+        {"name": "Models", "href": "/registry/models", "destination": "nav", "category": "browse", "url_route": "models"}
+    ]

@@ -68,6 +68,10 @@ class AirflowClient:
             status, text = self._send(method, path, body, token=self._bearer())
         return _parsed(method, path, status, text)
 
+    def token(self) -> str | None:
+        """What a browser or another program shows to be let in; None without a password."""
+        return self._bearer()
+
     def _bearer(self) -> str | None:
         if self._token is None and self.password is not None:
             body = {"username": self.username, "password": self.password}

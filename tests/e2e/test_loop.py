@@ -7,6 +7,8 @@ the champion and scores what was left over. Each test is the next chapter of one
 from __future__ import annotations
 
 import json
+import urllib.error
+import urllib.request
 
 import pyarrow.parquet as pq
 import pytest
@@ -89,3 +91,18 @@ def test_the_registry_tells_the_story(loop, story):
     assert [decision.outcome for decision in registry.decisions(MODEL)] == ["APPROVED", "REFUSED", "APPROVED"]
     version = registry.get(f"{MODEL}:3")
     assert [data.name for data in version.datasets] == [f"month=2013-{month:02d}" for month in range(1, 7)]
+
+
+def test_tasks_link_to_their_version_and_only_users_see_its_page(loop, story):
+    run_id = story["june"].training_run
+    for task_id in ("train", "evaluate_model", "promote_model"):  # the last one skipped: a refusal has something to show too
+        links = loop.client.get(f"/api/v2/dags/{TRAINING}/dagRuns/{run_id}/taskInstances/{task_id}/links")["extra_links"]
+        assert links == {"Model version": f"/registry/models/{MODEL}/versions/2", "Model": f"/registry/models/{MODEL}"}
+    address = f"{loop.airflow.url}{links['Model version']}"
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(address)
+    asked = urllib.request.Request(address, headers={"Authorization": f"Bearer {loop.client.token()}"})
+    with urllib.request.urlopen(asked) as answer:
+        page = answer.read().decode()
+    assert f"{MODEL}:2" in page
+    assert "log_loss" in page
