@@ -18,7 +18,7 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Diagnosis:
     """One fact.
 
     Attributes:
@@ -37,7 +37,7 @@ class Finding:
 
     def __post_init__(self) -> None:
         if self.severity is not Severity.OK and not self.remedy:
-            raise InvalidInputError(f"The finding {self.found!r} is a {self.severity} and says nothing about what to do.")
+            raise InvalidInputError(f"The diagnosis {self.found!r} is a {self.severity} and says nothing about what to do.")
 
     @classmethod
     def ok(cls, topic: str, found: str) -> Self:
