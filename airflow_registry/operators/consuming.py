@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from airflow_registry.assets import production_asset
 from airflow_registry.domain.names import refuse_unrendered
 from airflow_registry.errors import ModelNotFoundError, NoChampionError, VersionNotFoundError
 from airflow_registry.hooks.context import consumers, run_key
+from airflow_registry.hooks.registry import RegistryHook
 from airflow_registry.operators.base import RegistryOperator, check_choice
 from airflow_registry.operators.references import check_version, find_version
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_registry.domain.model import ModelVersion
+    from airflow_registry.objects.options import StorageOptions
     from airflow_registry.service.protocol import Registry
 
 
@@ -37,10 +38,9 @@ class ConsumerOperator(RegistryOperator):
         *,
         model: str,
         if_no_champion: str = "skip",
-        inlets: Any = None,  # noqa: ANN401  Airflow's own type of it is a list of many things
         **kwargs: Any,  # noqa: ANN401  the arguments of BaseOperator
     ) -> None:
-        super().__init__(inlets=_with_champion(inlets, model), **kwargs)
+        super().__init__(**kwargs)
         check_choice("if_no_champion", if_no_champion, ("skip", "fail"))
         self.model = model
         self.if_no_champion = if_no_champion
@@ -60,12 +60,6 @@ class ConsumerOperator(RegistryOperator):
         self.linked_version = version
         self.log.info("This run uses %s (%s)", version.ref, version.remote_path)
         return version
-
-
-def _with_champion(inlets: Any, model: object) -> list[Any]:  # noqa: ANN401
-    """The model's asset among the inlets, so that Airflow's asset graph shows who uses it; a template's model is not known yet."""
-    given = list(inlets) if isinstance(inlets, (list, tuple)) else [] if inlets is None else [inlets]
-    return [*given, production_asset(model)] if isinstance(model, str) and "{{" not in model else given
 
 
 class ScoringOperator(ConsumerOperator):

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 from airflow.providers.openlineage.extractors.manager import ExtractorManager
-from airflow.sdk import Asset
 
+from airflow_registry.assets import production_asset
 from airflow_registry.domain.model import Dataset
 from airflow_registry.operators import EvaluateModelOperator, PromoteModelOperator, RegisterModelOperator, ResolveModelOperator
 
@@ -55,9 +55,7 @@ def test_a_task_that_came_to_no_version_says_nothing():
     assert PromoteModelOperator(version="lead:1", thresholds={"accuracy": 0.1}).get_openlineage_facets_on_complete(None) is None
 
 
-def test_who_uses_a_model_has_its_asset_among_the_inlets_and_openlineage_understands_it():
-    operator = ResolveModelOperator(model="lead", inlets=[Asset("mine")])
-    assert [asset.name for asset in operator.inlets] == ["mine", "airflow-registry://lead/production"]
-    assert ResolveModelOperator(model="{{ params.model }}", task_id="templated").inlets == []
-    found = ExtractorManager.convert_to_ol_dataset(operator.inlets[1])
+def test_a_models_bell_among_inlets_or_outlets_is_understood():
+    operator = ResolveModelOperator(model="lead", inlets=[production_asset("lead")])
+    found = ExtractorManager.convert_to_ol_dataset(operator.inlets[0])
     assert (found.namespace, found.name) == ("airflow-registry", "lead/production")
