@@ -9,7 +9,6 @@ from airflow.sdk.bases.decorator import DecoratedOperator, determine_kwargs, tas
 from airflow.sdk.definitions.context import context_merge
 
 from airflow_registry.hooks.context import airflow_errors, run_key
-from airflow_registry.modeling.signature import capture
 from airflow_registry.modeling.trained import Trained, measured
 from airflow_registry.operators.register import RegisterModelOperator
 
@@ -44,7 +43,7 @@ class TrainModelOperator(DecoratedOperator, RegisterModelOperator):
         result, runtime = measured(lambda: self._train(context))
         with airflow_errors():
             trained = Trained.of(result)
-            signature = capture(trained.model, trained.example)
+            signature = trained.read_signature()
             version = self._register(registry, context, trained.model, signature=signature, runtime=runtime, **trained.facts())
         return version.to_json()
 

@@ -1,7 +1,8 @@
-"""The signature as a model and its example data know it: which columns go in, in which order, and what comes out."""
+"""The signature as a model and its data know it: which columns go in, in which order, what they hold, and what comes out."""
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
@@ -11,55 +12,82 @@ from airflow_registry.errors import InvalidInputError
 _LAYOUTS = {"large_string": "string", "string_view": "string", "large_binary": "binary", "binary_view": "binary"}
 
 
-def capture(model: object, example: Any = None) -> Signature | None:  # noqa: ANN401  a pandas DataFrame or Arrow table
-    """What the model says about its inputs, with the column types of an example.
+def capture(model: object, example: Any = None, *, training_frame: Any = None) -> Signature | None:  # noqa: ANN401  frames or Arrow tables
+    """What the model says about its inputs, with what its data say about them.
 
     Args:
         model: A fitted model. scikit-learn remembers the names of the frame that it was fitted on.
-        example: Rows as they go into the model (pandas DataFrame, Arrow table or record batch): names, types and order. Columns
+        example: A few rows as they go into the model (pandas DataFrame, Arrow table or record batch): names, types and order. Columns
             that the model does not know are left out where the model knows its columns.
+        training_frame: All rows that the model was fitted on, instead of an example: besides, whether there were nulls, the
+            categories of texts, and the ranges of numbers and times. Rows are checked against these when the model scores.
 
     Returns:
         The signature; None if nothing is known.
 
     Raises:
-        InvalidInputError: If the example has no named columns.
+        InvalidInputError: If the example or the training frame has no named columns.
     """
-    columns = {} if example is None else _columns_of(example)
-    names = _fitted_names(model) or tuple(columns)
-    inputs = tuple(Column(name=name, type=columns.get(name)) for name in names)
+    from airflow_registry.modeling.observe import observed
+
+    data = example if training_frame is None else training_frame
+    types = {} if data is None else _columns_of(data)
+    names = _fitted_names(model) or tuple(types)
+    inputs = tuple(Column(name=name, type=types.get(name)) for name in names)
+    if training_frame is not None:
+        inputs = tuple(observed(each, _values(training_frame, each.name)) if each.name in types else each for each in inputs)
     output = _output(model)
     return Signature(inputs=inputs, output=output) if inputs or output else None
 
 
-def _columns_of(example: Any) -> dict[str, str | None]:  # noqa: ANN401  a pandas DataFrame or Arrow table
+def _values(frame: Any, name: str) -> Any:  # noqa: ANN401  a pandas Series, or an Arrow array of chunks
+    """One column by the text of its name."""
+    import pandas as pd
+
+    if isinstance(frame, pd.DataFrame):
+        return frame.iloc[:, [str(label) for label in frame.columns].index(name)]
+    return frame.column(name)
+
+
+def _columns_of(data: Any) -> dict[str, str | None]:  # noqa: ANN401  a pandas DataFrame or Arrow table
     """Names and Arrow types, in order. How Arrow lays texts out in memory is not part of the type."""
     import pyarrow as pa
 
-    schema: Any = getattr(example, "schema", None)
+    schema: Any = getattr(data, "schema", None)
     if not isinstance(schema, pa.Schema):
-        schema = _schema_of_frame(example)
+        schema = _schema_of_frame(data)
     return {str(field.name): _type_text(field.type) for field in schema}
 
 
-def _schema_of_frame(example: Any) -> Any:  # noqa: ANN401  a pandas DataFrame
+def _schema_of_frame(data: Any) -> Any:  # noqa: ANN401  a pandas DataFrame
     import pandas as pd
     import pyarrow as pa
 
-    if not isinstance(example, pd.DataFrame):
+    if not isinstance(data, pd.DataFrame):
         raise InvalidInputError(
             f"An example for the signature must have named columns: expected a pandas DataFrame or an Arrow table, found "
-            f"{type(example).__name__}."
+            f"{type(data).__name__}."
         )
     try:
-        return pa.Schema.from_pandas(example, preserve_index=False)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):  # a column of mixed objects: its name is still known
-        return [pa.field(str(name), pa.null()) for name in example.columns]
+        return pa.Schema.from_pandas(data, preserve_index=False)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+        return [pa.field(str(name), _type_of_series(data.iloc[:, index])) for index, name in enumerate(data.columns)]
+
+
+def _type_of_series(series: Any) -> Any:  # noqa: ANN401  a pandas Series
+    """The type of one column, null for one of mixed objects: its name is still known."""
+    import pyarrow as pa
+
+    try:
+        return pa.Schema.from_pandas(series.to_frame("column"), preserve_index=False).field(0).type
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+        return pa.null()
 
 
 def _type_text(arrow_type: Any) -> str | None:  # noqa: ANN401  an Arrow type
-    text = str(arrow_type)
-    return None if text == "null" else _LAYOUTS.get(text, text)
+    """The type as the signature has it; None if it is unknown."""
+    text = re.sub(r"(?<=^dictionary<values=)\w+", lambda found: _LAYOUTS.get(found[0], found[0]), str(arrow_type))
+    return None if text == "null" or "values=null" in text else _LAYOUTS.get(text, text)
 
 
 def _fitted_names(model: object) -> tuple[str, ...]:

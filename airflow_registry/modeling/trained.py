@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_registry.domain.model import RuntimeMetrics
 from airflow_registry.errors import InvalidInputError
+from airflow_registry.modeling.signature import capture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from airflow_registry.domain.model import Dataset
+    from airflow_registry.domain.model import Dataset, Signature
 
 T = TypeVar("T")
 
 _STATUS = Path("/proc/self/status")
+_NOT_FACTS = frozenset({"model", "example", "training_frame", "signature"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,10 +37,13 @@ class Trained:
         parameters: Hyper-parameters and the like.
         tags: Text by name.
         evaluated_on: The data on which `metrics` were computed.
-        example: A few rows of the model's input as a frame; the signature is read from it.
+        example: A few rows of the model's input as a frame; names and types of the signature are read from it.
+        training_frame: All rows that the model was fitted on, as they went into it (only the model's columns are looked at): nulls,
+            categories and ranges of the signature are read from it too, and rows are checked against them when the model scores.
+        signature: The signature itself, instead of either: `capture(model, training_frame=X).with_policy("carrier", unseen="pass")`.
 
     Raises:
-        InvalidInputError: If there is no model.
+        InvalidInputError: If there is no model, or a signature beside the data that it would be read from.
     """
 
     model: Any
@@ -51,6 +56,8 @@ class Trained:
     tags: Mapping[str, str] | None = None
     evaluated_on: Dataset | None = None
     example: Any = None
+    training_frame: Any = None
+    signature: Signature | None = None
 
     def __post_init__(self) -> None:
         if self.model is None:
@@ -58,15 +65,24 @@ class Trained:
                 "The training function returned no model. Return the fitted model, or Trained(model, metrics=…); "
                 "a version without artifact is made by RegisterModelOperator."
             )
+        if self.signature is not None and (self.example is not None or self.training_frame is not None):
+            raise InvalidInputError(
+                "Trained was given a signature and data to read one from. Leave one of them out: "
+                "capture(model, training_frame=…) makes a signature that can be changed before it is given."
+            )
 
     @classmethod
     def of(cls, result: object) -> Trained:
         """`result` itself if it is a `Trained`, else the bare model wrapped in one."""
         return result if isinstance(result, cls) else cls(result)
 
+    def read_signature(self) -> Signature | None:
+        """What was given, or what model and data say; None if nothing is known."""
+        return self.signature or capture(self.model, self.example, training_frame=self.training_frame)
+
     def facts(self) -> dict[str, Any]:
-        """What was said beside the model and the example, as arguments of `register`; what was left out is not in it."""
-        said = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in {"model", "example"}}
+        """What was said beside the model and its data, as arguments of `register`; what was left out is not in it."""
+        said = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _NOT_FACTS}
         return {name: value for name, value in said.items() if value is not None and not (isinstance(value, tuple) and not value)}
 
 

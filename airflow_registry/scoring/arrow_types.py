@@ -120,8 +120,6 @@ def converted(column: pa.Array, target: pa.DataType) -> tuple[pa.Array, np.ndarr
         return _to_bool(column)
     if pa.types.is_date(target) and pa.types.is_timestamp(column.type):
         return _to_date(column, target)
-    if pa.types.is_decimal(target):
-        column = _countable(column)
     return _cast_each(column, target)
 
 
@@ -175,15 +173,6 @@ def _to_date(column: pa.Array, target: pa.DataType) -> tuple[pa.Array, np.ndarra
     return _marked(values, pc.not_equal(values.cast(column.type), column))  # Arrow drops the time of day without a word
 
 
-def _countable(column: pa.Array) -> pa.Array:
-    """Integers as decimals of their full width: Arrow refuses to narrow them by their type, not by their values."""
-    import pyarrow as pa
-
-    if pa.types.is_boolean(column.type):
-        column = column.cast(pa.int8())
-    return column.cast(pa.decimal128(20, 0)) if pa.types.is_integer(column.type) else column
-
-
 def _cast_each(column: pa.Array, target: pa.DataType) -> tuple[pa.Array, np.ndarray[Any, Any] | None]:
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -193,14 +182,8 @@ def _cast_each(column: pa.Array, target: pa.DataType) -> tuple[pa.Array, np.ndar
         return column.cast(options=options), None
     except pa.ArrowInvalid:
         pass
-    bad = _by_halves(column, options) if _has_decimals(column.type, target) else _by_return(column, target)
+    bad = _by_halves(column, options) if pa.types.is_decimal(column.type) else _by_return(column, target)
     return pc.if_else(bad, pa.scalar(None, column.type), column).cast(options=options), as_mask(bad)
-
-
-def _has_decimals(*types: pa.DataType) -> bool:
-    import pyarrow as pa
-
-    return any(pa.types.is_decimal(type_) for type_ in types)
 
 
 def _by_return(column: pa.Array, target: pa.DataType) -> pa.Array:

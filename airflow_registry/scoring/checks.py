@@ -252,9 +252,11 @@ def _step(column: Column, found: pa.DataType) -> _Step | None:
 
 def _target(column: Column, found: pa.DataType) -> pa.DataType | None:
     """What the values are converted to; None if they stay as they are."""
+    import pyarrow as pa
+
     wanted = parse_type(column.type)
-    if wanted is None or arrow_types.family(str(wanted)) is None:
-        return None
+    if wanted is None or arrow_types.family(str(wanted)) is None or pa.types.is_decimal(wanted):
+        return None  # the digits of a decimal type are those that the training happened to need
     if arrow_types.is_dictionary(column.type) and column.categories is None:
         return None  # it had too many categories to keep, and their order is what the model knows
     never_fails = wanted == found or arrow_types.family(str(wanted)) == "text"
