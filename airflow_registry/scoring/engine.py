@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from airflow_registry.domain.quarantine import MAX_SHARE, check_share
 from airflow_registry.scoring.checks import Inspector
 from airflow_registry.scoring.predict import check_model, check_output_names, count_non_finite, output_schema, plan, predict_batch
-from airflow_registry.scoring.quarantine import MAX_SHARE, Quarantine, check_share, set_aside
+from airflow_registry.scoring.quarantine import Quarantine, set_aside
 from airflow_registry.scoring.source import BATCH_ROWS
 from airflow_registry.scoring.writer import open_output
 

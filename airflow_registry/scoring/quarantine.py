@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_registry.errors import InvalidInputError, SignatureMismatchError
+from airflow_registry.domain.quarantine import MAX_SHARE, allowed
+from airflow_registry.errors import SignatureMismatchError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from airflow_registry.scoring.checks import Finding, Inspected
-
-MAX_SHARE = 0.01
-"""Of a partition's rows, unless the caller says otherwise."""
 
 ROW = "row"
 REASON = "reason"
@@ -46,29 +43,11 @@ class Reason:
         return f"{self.says}: {self.rows} row{'s' if self.rows > 1 else ''} ({self.example})"
 
 
-def allowed(rows: int, max_share: float) -> int:
-    """How many of a partition's rows may be set aside (count).
-
-    The share of the rows, rounded down. One row is always let go if others are left and the share is not 0: one stray row says
-    nothing about a partition, and 1 % of fewer than a hundred rows would be none.
-
-    >>> allowed(1_000_000, 0.01), allowed(10, 0.01), allowed(1, 0.01), allowed(10, 0.0), allowed(10, 1.0)
-    (10000, 1, 0, 0, 10)
-    """
-    stray = 1 if max_share > 0 and rows > 1 else 0
-    # 0.29 * 100 is a little less than 29
-    return max(math.floor(rows * max_share + 1e-9), stray)
-
-
-def check_share(max_share: float) -> None:
-    """Refuse a share that is none.
-
-    Raises:
-        InvalidInputError: If it is not a number from 0 to 1.
-    """
-    is_number = isinstance(max_share, (int, float)) and not isinstance(max_share, bool)
-    if not is_number or not 0 <= max_share <= 1:
-        raise InvalidInputError(f"max_quarantine_share is a share of the rows, from 0 to 1 (0.01 is one percent); found {max_share!r}.")
+def summary(reasons: Sequence[Reason]) -> str:
+    """The first few reasons, a line each."""
+    lines = [f"  - {reason}" for reason in reasons[:REASONS_SHOWN]]
+    more = len(reasons) - REASONS_SHOWN
+    return "\n".join([*lines, f"  - and {more} more"] if more > 0 else lines)
 
 
 @dataclass(slots=True)
@@ -126,12 +105,6 @@ class Quarantine:
         """What is wrong, the commonest first."""
         return tuple(sorted(self._reasons.values(), key=lambda reason: -reason.rows))
 
-    def summary(self) -> str:
-        """The commonest reasons, a line each."""
-        lines = [f"  - {reason}" for reason in self.reasons[:REASONS_SHOWN]]
-        more = len(self._reasons) - REASONS_SHOWN
-        return "\n".join([*lines, f"  - and {more} more"] if more > 0 else lines)
-
     def _note(self, finding: Finding) -> None:
         first, rows = int(finding.mask.argmax()), int(finding.mask.sum())
         known = self._reasons.get(finding.reason)
@@ -150,7 +123,7 @@ class Quarantine:
         return (
             f"{self.where} was refused: {known}{self.quarantined} of {total} rows do not fit the model's signature, and at most "
             f"{allowed(total, self.max_share)} ({self.max_share:.2%}) may be set aside. Nothing was written. The commonest reasons:\n"
-            f"{self.summary()}\n{self._remedies()}"
+            f"{summary(self.reasons)}\n{self._remedies()}"
         )
 
     def _refusal_at_once(self, refused: Sequence[Finding]) -> str:
