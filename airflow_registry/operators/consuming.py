@@ -61,6 +61,10 @@ class ConsumerOperator(RegistryOperator):
         self.log.info("This run uses %s (%s)", version.ref, version.remote_path)
         return version
 
+    def _storage(self) -> StorageOptions:
+        """How object stores are reached: one connection for the registry, its artifacts and the data."""
+        return RegistryHook(self.registry_conn_id).settings().storage
+
 
 class ScoringOperator(ConsumerOperator):
     """An operator that fills one output partition.
