@@ -123,7 +123,10 @@ class ArtifactAccess(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelVersion:
-    """One immutable version of a model, with the stage it was in when it was read."""
+    """One immutable version of a model, with the stage it was in when it was read.
+
+    `origin` is None unless the version was copied from another registry; then it says what that one knew of it (JSON).
+    """
 
     uid: str
     model: ModelName
@@ -140,6 +143,7 @@ class ModelVersion:
     datasets: tuple[Dataset, ...] = ()
     lineage: Lineage = field(default_factory=Lineage)
     runtime: RuntimeMetrics = field(default_factory=RuntimeMetrics)
+    origin: Mapping[str, Any] | None = None
     created: bool = True
     access: ArtifactAccess | None = field(default=None, repr=False, compare=False)
 

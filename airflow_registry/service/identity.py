@@ -39,6 +39,11 @@ def of_key(idempotency_key: str, deployment: str, model: ModelName) -> str:
     return _digest(f"{deployment}\x00{model.key}\x00{idempotency_key}")
 
 
+def of_origin(uid: str, model: ModelName) -> str:
+    """The version of another registry that was copied here, whoever copies it."""
+    return _digest(f"copied\x00{model.key}\x00{uid}")
+
+
 def refuse_other_run(run: RunKey | None, deployment: str, started_at: datetime | None, what: str) -> None:
     """Two installations of one name can have the same DAG and run ids, but not runs that began at the same microsecond.
 

@@ -48,9 +48,12 @@ class Registration:
     run: RunKey | None = None
     idempotency_key: str | None = None
     must_be_new: bool = False
+    origin: Mapping[str, Any] | None = None  # of a version that is copied from another registry
 
     def identity(self, deployment: str) -> str | None:
         """What makes a second call the same registration; None if every call is a new one."""
+        if self.origin is not None:
+            return identity.of_origin(self.origin["uid"], self.model)
         if self.run is not None and self.idempotency_key is not None:
             raise InvalidInputError("A registration has one identity: give run= (inside Airflow) or idempotency_key=, not both.")
         if self.run is not None:
@@ -68,7 +71,7 @@ def checked(model: str, arguments: Mapping[str, Any], *, must_be_new: bool = Fal
     Raises:
         InvalidInputError: If a name, metric, data set, parameter or tag cannot be used; all faults but the name's at once.
     """
-    known = {entry.name for entry in fields(Registration)} - {"model", "must_be_new"}
+    known = {entry.name for entry in fields(Registration)} - {"model", "must_be_new", "origin"}
     return Registration(model=ModelName(model), must_be_new=must_be_new, **checked_facts(arguments, known))
 
 
@@ -132,6 +135,7 @@ def _draft(core: Core, request: Registration, artifact: Artifact) -> ModelVersio
         datasets=tuple(request.datasets),
         lineage=_lineage(core, request),
         runtime=request.runtime,
+        origin=request.origin,
     )
 
 
@@ -140,6 +144,8 @@ def _lineage(core: Core, request: Registration) -> Lineage:
     from airflow_registry.modeling import environment
 
     given, run = request.lineage, request.run
+    if request.origin is not None:  # who copies it knows nothing of how it was made
+        return replace(given, deployment=core.settings.deployment, published_by=core.user)
     return replace(
         given,
         deployment=core.settings.deployment,
@@ -190,7 +196,7 @@ def _add(core: Core, tx: Transaction, request: Registration, draft: ModelVersion
         "number": number,
         "identity_key": key,
         "run_identity": request.task_identity(core.settings.deployment),
-        "is_imported": False,
+        "is_imported": request.origin is not None,
         "run_started_at": None if request.run is None else request.run.started_at,
     }
     version_id = tx.scalar(statements.add_version(values))
@@ -202,7 +208,10 @@ def _add(core: Core, tx: Transaction, request: Registration, draft: ModelVersion
         "remote_path": version.remote_path,
         "metrics": rows.metrics_to_text(version.metrics),
     }
-    core.record(tx, "register", version.ref, body, by=str(version.lineage.published_by), text=version.change_note)
+    if version.origin is not None:
+        body |= {"origin": {name: version.origin[name] for name in ("registry_uid", "ref", "uid")}}
+    action = "register" if version.origin is None else "import"
+    core.record(tx, action, version.ref, body, by=str(version.lineage.published_by), text=version.change_note)
     return version
 
 

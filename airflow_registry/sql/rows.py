@@ -53,6 +53,7 @@ def model_version(row: RowMapping) -> ModelVersion:
         datasets=tuple(Dataset(**entry) for entry in row["datasets"]),
         lineage=_lineage(row),
         runtime=RuntimeMetrics(training_seconds=row["training_seconds"], peak_memory_bytes=row["peak_memory_bytes"]),
+        origin=row["origin"],
     )
 
 
@@ -74,6 +75,7 @@ def version_values(version: ModelVersion) -> dict[str, Any]:
         "packages": dict(lineage.packages),
         "training_seconds": runtime.training_seconds,
         "peak_memory_bytes": runtime.peak_memory_bytes,
+        "origin": None if version.origin is None else dict(version.origin),
     }
 
 
