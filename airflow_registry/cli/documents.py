@@ -24,7 +24,7 @@ def version(found: ModelVersion) -> dict[str, Any]:
     """A version with everything that is known about it."""
     return {
         **_numbered(found),
-        "artifact": _fields(found.artifact),
+        "artifact": {**_fields(found.artifact), "findings": [_fields(finding) for finding in found.artifact.findings]},
         "signature": None if found.signature is None else found.signature.to_json(),
         "datasets": [_fields(dataset) for dataset in found.datasets],
         "lineage": _fields(found.lineage),

@@ -6,6 +6,7 @@ import argparse
 import io
 import os
 import sys
+from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING
 
 from airflow_registry import config
@@ -16,9 +17,11 @@ from airflow_registry.cli.render import error_document, write_answer
 from airflow_registry.errors import RegistryError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from airflow_registry.config import Settings
+
+_STDOUT, _STDERR = 1, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,7 +51,8 @@ def run(command: commands.Command, options: argparse.Namespace, source: Settings
 
 def _run(call: Call, *, as_json: bool) -> int:
     try:
-        answer = call.command.load()(call)
+        with _stdout_kept_clean():
+            answer = call.command.load()(call)
     except RegistryError as error:
         sys.stderr.write("\n".join([str(error), *getattr(error, "__notes__", ())]) + "\n")
         answer = Answer(document=error_document(error), exit_code=REFUSED)
@@ -58,6 +62,20 @@ def _run(call: Call, *, as_json: bool) -> int:
     except BrokenPipeError:  # the reader has seen enough (`| head`), and what was to be done is done
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
     return answer.exit_code
+
+
+@contextmanager
+def _stdout_kept_clean() -> Iterator[None]:
+    """What others print meanwhile (a library, Airflow's log, a model's own code) goes to stderr: stdout belongs to the answer."""
+    sys.stdout.flush()
+    kept = os.dup(_STDOUT)
+    os.dup2(_STDERR, _STDOUT)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(kept, _STDOUT)
+        os.close(kept)
 
 
 class Environment:

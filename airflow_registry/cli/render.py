@@ -62,9 +62,13 @@ def plain(value: object) -> Any:  # noqa: ANN401  JSON
 def shown(value: object) -> str:
     """A value in one line for people: times to the second in UTC, nothing that could steer their terminal.
 
-    >>> shown(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)), shown(None), shown(0.1 + 0.2)
-    ('2026-01-02 03:04:05Z', '', '0.3')
+    >>> shown(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)), shown(None), shown(0.1 + 0.2), shown({"rows": 3, "uri": None})
+    ('2026-01-02 03:04:05Z', '', '0.3', 'rows 3')
     """
+    if isinstance(value, Mapping):
+        return ", ".join(f"{_harmless(str(name))} {text}" for name, entry in value.items() if (text := shown(entry)))
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(shown, value))
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -11,10 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow_registry.cli.call import Call
-    from airflow_registry.domain.model import ModelVersion
+    from airflow_registry.domain.model import Column, ModelVersion, Signature
     from airflow_registry.domain.promotion import Decision
 
 _KIB = 1024
+_FEW = 6
 
 
 def show(call: Call) -> Answer:
@@ -23,7 +24,7 @@ def show(call: Call) -> Answer:
     decisions = [entry for entry in call.registry.decisions(version.model) if entry.number == version.number]
     return Answer(
         document={**documents.version(version), "decisions": [documents.decision(entry) for entry in decisions]},
-        blocks=[Facts(pairs=_facts(version)), *_tables(version), *decision_tables(decisions)],
+        blocks=[Facts(pairs=_facts(version)), *_origin(version), *_tables(version), *decision_tables(decisions)],
     )
 
 
@@ -96,19 +97,34 @@ def _facts(version: ModelVersion) -> dict[str, object]:
     }
 
 
+def _origin(version: ModelVersion) -> list[Facts]:
+    return [] if version.origin is None else [Facts(title="Copied from another registry", pairs=version.origin)]
+
+
 def _tables(version: ModelVersion) -> list[Table]:
-    signature = version.signature
-    inputs = [] if signature is None else [("input", column.name, column.type) for column in signature.inputs]
-    output = [] if signature is None or signature.output is None else [("output", "", signature.output)]
+    datasets = [(entry.name, entry.uri, entry.rows, entry.digest) for entry in version.datasets]
+    findings = [(entry.kind, entry.where, ", ".join(entry.names), entry.note) for entry in version.artifact.findings]
     tables = [
         Table(title="Metrics", columns=("metric", "value"), rows=sorted(version.metrics.items())),
         Table(title="Parameters", columns=("parameter", "value"), rows=sorted(version.parameters.items())),
         Table(title="Tags", columns=("tag", "value"), rows=sorted(version.tags.items())),
-        Table(
-            title="Data sets",
-            columns=("data set", "uri", "rows", "digest"),
-            rows=[(entry.name, entry.uri, entry.rows, entry.digest) for entry in version.datasets],
-        ),
-        Table(title="Signature", columns=("", "column", "type"), rows=[*inputs, *output]),
+        Table(title="Data sets", columns=("data set", "uri", "rows", "digest"), rows=datasets),
+        Table(title="Signature", columns=("", "column", "type", "nulls", "seen in training"), rows=_signature_rows(version.signature)),
+        Table(title="Found in the artifact", columns=("kind", "where", "imports", "note"), rows=findings),
     ]
     return [table for table in tables if table.rows]
+
+
+def _signature_rows(signature: Signature | None) -> list[tuple[object, ...]]:
+    if signature is None:
+        return []
+    inputs: list[tuple[object, ...]] = [("input", entry.name, entry.type, entry.nullable, _seen(entry)) for entry in signature.inputs]
+    return inputs if signature.output is None else [*inputs, ("output", None, signature.output, None, None)]
+
+
+def _seen(column: Column) -> str:
+    """`0 to 5`, or the first few of the categories."""
+    if column.categories is None:
+        return "" if column.low is None and column.high is None else f"{column.low} to {column.high}"
+    more = len(column.categories) - _FEW
+    return ", ".join(map(str, column.categories[:_FEW])) + (f" and {more} more" if more > 0 else "")

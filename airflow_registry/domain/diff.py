@@ -132,12 +132,12 @@ def _facts(version: ModelVersion) -> dict[str, Mapping[str, Any]]:
 
 
 def _signature(version: ModelVersion) -> dict[str, Any]:
-    """Types by column; the order counts too, because a model takes its columns in that order."""
+    """What is known of each column; the order counts too, because a model takes its columns in that order."""
     signature = version.signature
     if signature is None:
         return {}
-    types = {f"input {column.name}": column.type or "of unknown type" for column in signature.inputs}
-    return {**types, "order": list(signature.names), "output": signature.output}
+    inputs = {f"input {column.name}": {**column.to_json(), "name": None} for column in signature.inputs}
+    return {**inputs, "order": list(signature.names), "output": signature.output}
 
 
 def _datasets(datasets: tuple[Dataset, ...]) -> dict[str, Any]:

@@ -90,11 +90,8 @@ def _arg(entry: commands.Argument) -> Arg:
 
 def _run(command: commands.Command, options: argparse.Namespace) -> None:
     """Run one command, and leave with its exit code: Airflow looks at no return value."""
-    from airflow.cli.utils import redirect_stdout_log_handlers_to_stderr
-
     from airflow_registry.cli.main import run
 
-    redirect_stdout_log_handlers_to_stderr()  # stdout belongs to the answer
     with _as_airflow_itself():
         sys.exit(run(command, options, AirflowSettings()))
 

@@ -1,0 +1,99 @@
+"""evaluate, decide, policy check: the gate from a terminal."""
+
+from __future__ import annotations
+
+import pytest
+
+POLICY = "model: lead\nrules:\n  - {metric: auc, at_least: 0.8}\n  - {require: [change_note, tags]}\nvalid_for: 7d\n"
+
+
+@pytest.fixture
+def policy(tmp_path):
+    file = tmp_path / "lead.yaml"
+    file.write_text(POLICY)
+    return file
+
+
+def test_an_approval_says_how_to_promote(registry, policy, command, answer):
+    registry.register("lead", metrics={"auc": 0.9}, change_note="x", tags={"a": "b"})
+    code, out, _ = command("decide", "lead:1", "--policy", policy)
+    [decision] = registry.decisions("lead")
+    assert code == 0
+    assert f"airflow-registry promote lead:1 --decision {decision.uid}" in out
+    found = answer("decide", "lead:1", "--policy", policy)
+    assert list(found) == [
+        "model", "version", "ref", "uid", "outcome", "reasons", "champion", "revision", "policy_digest", "decided_at", "expires_at",
+        "approved", "stored",
+    ]  # fmt: skip
+    assert (found["outcome"], found["approved"], found["stored"]) == ("APPROVED", True, True)
+
+
+def test_a_refusal_is_exit_code_1_with_every_reason_and_is_stored(registry, policy, command):
+    registry.register("lead", metrics={"auc": 0.7})
+    code, out, err = command("decide", "lead:1", "--policy", policy)
+    assert code == 1
+    assert "auc of v1 is 0.7; needed at least 0.8" in out
+    assert "change_note" in out
+    assert "The decision is stored." in out
+    assert err.startswith("Registry: ")
+    assert [str(entry.outcome) for entry in registry.decisions("lead")] == ["REFUSED"]
+
+
+def test_a_refusal_is_a_document_of_its_own_and_not_an_error(registry, policy, command):
+    import json
+
+    registry.register("lead", metrics={"auc": 0.7})
+    code, out, _ = command("decide", "lead:1", "--policy", policy, "--json")
+    assert (code, json.loads(out)["outcome"]) == (1, "REFUSED")
+
+
+def test_a_dry_run_stores_nothing(registry, policy, command, answer):
+    registry.register("lead", metrics={"auc": 0.9}, change_note="x", tags={"a": "b"})
+    assert "A dry run: nothing was stored." in command("decide", "lead:1", "--policy", policy, "--dry-run")[1]
+    assert answer("decide", "lead:1", "--policy", policy, "--dry-run")["stored"] is False
+    assert registry.decisions("lead") == ()
+
+
+def test_a_policy_without_faults_is_shown(policy, command, answer):
+    code, out, _ = command("policy", "check", policy)
+    assert code == 0
+    assert "model: lead\n" in out
+    assert "metric auc, at_least 0.8" in out
+    assert "require change_note, tags" in out
+    found = answer("policy", "check", policy)
+    assert list(found) == ["policy", "digest"]
+    assert found["policy"]["rules"][0] == {"metric": "auc", "at_least": 0.8}
+
+
+def test_all_faults_of_a_policy_are_named_at_once(tmp_path, command):
+    file = tmp_path / "bad.yaml"
+    file.write_text("rules:\n  - {metric: auc, at_leest: 1}\n  - {require: [everything]}\n")
+    code, out, err = command("policy", "check", file)
+    assert (code, out) == (1, "")
+    assert "at_leest" in err
+    assert "everything" in err
+
+
+def test_checking_a_policy_needs_no_registry(tmp_path, policy, command, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "nothing"))
+    assert command("policy", "check", policy)[0] == 0
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_evaluate_scores_challenger_and_champion_on_the_same_rows(registry, tmp_path, command, answer):
+    import pandas as pd
+    from sklearn.linear_model import LogisticRegression
+
+    frame = pd.DataFrame({"x": [0.0, 1.0, 2.0, 3.0], "y": [0, 0, 1, 1]})
+    frame.to_csv(tmp_path / "holdout.csv", index=False)
+    for _ in range(2):
+        registry.register("lead", LogisticRegression().fit(frame[["x"]], frame["y"]))
+    registry.promote("lead", 1, reason="first")
+    where = ["--data", tmp_path / "holdout.csv", "--target", "y", "--metric", "accuracy", "--name", "holdout"]
+    _, out, _ = command("evaluate", "lead:2", *where)
+    heading, columns, row = out.splitlines()
+    assert heading == "On holdout, 4 rows"
+    assert (columns.split(), row.split()) == (["metric", "lead:1", "lead:2"], ["accuracy", "1", "1"])
+    found = answer("evaluate", "lead:2", *where)
+    assert found["results"] == {"2": {"accuracy": 1.0}, "1": {"accuracy": 1.0}}
+    assert found["data"]["name"] == "holdout"
