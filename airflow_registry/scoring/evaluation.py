@@ -1,15 +1,23 @@
-"""Metrics of several versions on the same rows, in one pass over the data."""
+"""Metrics of several versions on the same rows, in one pass over the data.
+
+Law: every version is judged on the same rows. One that does not fit the signature of any of them is left out for all of them, and the
+evaluation then carries another digest than the whole data: what was judged on other rows is not comparable.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import hashlib
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_registry.domain.model import Signature
-from airflow_registry.errors import InvalidInputError
+from airflow_registry.domain.names import Digest
+from airflow_registry.errors import InvalidInputError, SignatureMismatchError
+from airflow_registry.scoring.checks import Inspector
 from airflow_registry.scoring.engine import read_ahead
 from airflow_registry.scoring.metrics import DEFAULTS, Judged, check_metric_names, compute
 from airflow_registry.scoring.predict import check_model, decision_scores, plan, predict_arrays
+from airflow_registry.scoring.quarantine import Quarantine, summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -17,10 +25,11 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-    from airflow_registry.domain.names import Digest
+    from airflow_registry.scoring.checks import Inspected
     from airflow_registry.scoring.metrics import Kind
     from airflow_registry.scoring.predict import Plan
-    from airflow_registry.scoring.source import Chunk, Source
+    from airflow_registry.scoring.quarantine import Reason
+    from airflow_registry.scoring.source import Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,14 +37,19 @@ class Evaluated:
     """Metrics of all versions on one data set.
 
     Attributes:
-        rows: Rows in it (count).
-        dataset_digest: SHA-256 of the input; evaluations of one digest are comparable.
+        rows: Rows that all versions were judged on (count).
+        dataset_digest: SHA-256 of the input, or, where rows were left out, of its digest and their positions; evaluations of one
+            digest are comparable.
         results: Metric values by version number; NaN where a metric is not defined on these rows.
+        excluded: Rows that were left out (count).
+        reasons: Why, the commonest first.
     """
 
     rows: int
     dataset_digest: Digest
     results: dict[int, dict[str, float]]
+    excluded: int = 0
+    reasons: tuple[Reason, ...] = ()
 
 
 @dataclass(slots=True)
@@ -44,17 +58,17 @@ class _Answers:
 
     model: object
     layout: Plan
+    inspector: Inspector
     values: list[np.ndarray[Any, Any]] = field(default_factory=list)
     probabilities: list[np.ndarray[Any, Any]] = field(default_factory=list)
     decisions: list[np.ndarray[Any, Any]] = field(default_factory=list)
 
-    def hear(self, chunk: Chunk, who: str) -> None:
-        where = f"{who}, batch {chunk.number} of {chunk.file}"
-        said = predict_arrays(self.model, self.layout, chunk.batch, where=where)
+    def hear(self, inputs: pa.RecordBatch, where: str) -> None:
+        said = predict_arrays(self.model, self.layout, inputs, where=where)
         self.values.append(said.values)
         if said.probabilities is not None:
             self.probabilities.append(said.probabilities)
-        elif (scores := decision_scores(self.model, self.layout, chunk.batch, where=where)) is not None:
+        elif (scores := decision_scores(self.model, self.layout, inputs, where=where)) is not None:
             self.decisions.append(scores)
 
     @property
@@ -64,6 +78,48 @@ class _Answers:
 
         found = getattr(self.model, "classes_", None)
         return () if found is None else tuple(np.asarray(found).tolist())
+
+
+@dataclass(slots=True)
+class _Excluded:
+    """The rows that not every version can be asked about.
+
+    Attributes:
+        own: Those of the version that is judged; too many are an error.
+        others: Those of the versions it is compared with. They have no limit: a champion that knows today's data less and less must
+            not stand in the way of the one that would replace it.
+    """
+
+    own: Quarantine
+    others: Quarantine
+    positions: list[np.ndarray[Any, Any]] = field(default_factory=list)
+
+    def take(self, looked: Sequence[Inspected]) -> np.ndarray[Any, Any] | None:
+        """Which rows of a batch are left out, shape (n,); None if none is. The first of `looked` is the judged version's."""
+        import numpy as np
+
+        first_row, rows = self.own.rows, looked[0].batch.num_rows
+        self.own.count(rows, looked[0].findings, looked[0].bad)
+        theirs = [replace(finding, action="quarantine") for each in looked[1:] for finding in each.findings]
+        masks = [each.bad for each in looked if each.bad is not None]
+        bad = np.logical_or.reduce(masks) if masks else None
+        self.others.count(rows, theirs, bad)
+        if bad is not None:
+            self.positions.append(np.flatnonzero(bad) + first_row)
+        return bad
+
+    @property
+    def rows(self) -> np.ndarray[Any, Any]:
+        """Their positions in the data, from 0, in order."""
+        import numpy as np
+
+        return np.concatenate(self.positions) if self.positions else np.empty(0, dtype=np.int64)
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Those of the judged version first."""
+        told = {reason.says: reason for reason in (*self.others.reasons, *self.own.reasons)}
+        return tuple(sorted(told.values(), key=lambda reason: -reason.rows))
 
 
 def evaluate(
@@ -76,13 +132,14 @@ def evaluate(
     """Score all models on the same rows and compare them with the labels.
 
     Args:
-        models: By version number; at least one.
+        models: By version number; the first is the one that is judged, the others are what it is compared with.
         signatures: By version number; a model without one gets all columns but the target.
         source: From `open_source`.
         target: The column that holds the labels.
         metric_names: By scikit-learn's names; empty for what suits the kind of model (`DEFAULTS`).
 
     Raises:
+        SignatureMismatchError: If columns are missing, or more rows than a hundredth do not fit the judged model's signature.
         InvalidInputError: If the target is missing or has gaps, a metric is unknown, or a model cannot use the rows.
         MissingDependencyError: If scikit-learn is not installed.
     """
@@ -90,15 +147,54 @@ def evaluate(
     typed = source.read_as(_together(signatures.values()))
     labels = _labels(typed, target)
     answers = {number: _answers(number, model, signatures.get(number), typed, target) for number, model in models.items()}
-    columns = tuple(dict.fromkeys(name for each in answers.values() for name in each.layout.inputs))
-    with read_ahead(typed.chunks(columns)) as chunks:
-        for chunk in chunks:
-            for number, each in answers.items():
-                each.hear(chunk, f"version {number}")
+    excluded = _ask(answers, typed)
+    labels = _without(labels, excluded)
     kind, classes = _kind(answers, labels)
     names = tuple(metric_names) or DEFAULTS[kind]
     results = {number: compute(_judged(each, labels, classes), names, kind) for number, each in answers.items()}
-    return Evaluated(rows=len(labels), dataset_digest=source.digest(), results=results)
+    digest, left_out = _digest(source.digest(), excluded), len(excluded.rows)
+    return Evaluated(rows=len(labels), dataset_digest=digest, results=results, excluded=left_out, reasons=excluded.reasons)
+
+
+def _ask(answers: Mapping[int, _Answers], source: Source) -> _Excluded:
+    """Ask every model about the rows that all of them can be asked about; returns the others."""
+    where, remedy = f"The evaluation data {source.path}", "evaluate on data that holds fewer of them"
+    excluded = _Excluded(Quarantine(where, rows_known=source.rows, remedy=remedy), Quarantine(where, 1.0))
+    columns = tuple(dict.fromkeys(name for each in answers.values() for name in each.layout.inputs))
+    with read_ahead(source.chunks(columns)) as chunks:
+        for chunk in chunks:
+            looked = {number: each.inspector.inspect(chunk.batch) for number, each in answers.items()}
+            bad = excluded.take(tuple(looked.values()))
+            if bad is None or not bad.all():
+                for number, each in answers.items():
+                    each.hear(looked[number].without(bad).inputs, f"version {number}, batch {chunk.number} of {chunk.file}")
+    excluded.own.check()
+    return excluded
+
+
+def _without(labels: np.ndarray[Any, Any], excluded: _Excluded) -> np.ndarray[Any, Any]:
+    """The labels of the rows that were asked about.
+
+    Raises:
+        SignatureMismatchError: If none is left.
+    """
+    import numpy as np
+
+    left = np.delete(labels, excluded.rows)
+    if len(labels) and not len(left):
+        raise SignatureMismatchError(
+            f"No row is left of the {len(labels)} of the evaluation data that all versions can score:\n{summary(excluded.reasons)}\n"
+            "Evaluate on data that fit both, or promote by a reason of your own."
+        )
+    return left
+
+
+def _digest(whole: Digest, excluded: _Excluded) -> Digest:
+    """Of the rows that were judged."""
+    if not len(excluded.rows):
+        return whole
+    text = f"{whole} without the rows {','.join(map(str, excluded.rows.tolist()))}"
+    return Digest(f"sha256:{hashlib.sha256(text.encode()).hexdigest()}")
 
 
 def _together(signatures: Iterable[Signature | None]) -> Signature | None:
@@ -110,7 +206,8 @@ def _together(signatures: Iterable[Signature | None]) -> Signature | None:
 def _answers(number: int, model: object, signature: Signature | None, source: Source, target: str) -> _Answers:
     try:
         check_model(model)
-        return _Answers(model, plan(signature, source.schema, (target,)))
+        layout = plan(signature, source.schema, (target,))
+        return _Answers(model, layout, Inspector(signature, layout.inputs))
     except InvalidInputError as error:
         error.add_note(f"This is about version {number}.")
         raise
