@@ -84,6 +84,14 @@ class S3Connection:
         client = self._connected()
         return getattr(client, operation)(Bucket=self.bucket, **{**args_for(operation, self.options.s3_extra_args), **args})
 
+    @property
+    def checksum_algorithm(self) -> str:
+        """Which checksum goes with every body.
+
+        CRC32 finds accidents, and TLS keeps everybody else away. Over plain HTTP only a cryptographic one does both.
+        """
+        return "SHA256" if str(self._connected().meta.endpoint_url).startswith("http:") else "CRC32"
+
     def doing(self, what: str, right: str) -> Doing:
         """What is tried, with where that is."""
         return Doing(what=what, right=right, bucket=self.bucket, endpoint=self._endpoint())
@@ -118,8 +126,8 @@ class S3Connection:
 
         options = self.options
         style: dict[str, Any] = {"addressing_style": "path"} if endpoint_url else {}
-        # As boto3 does with checksums: TLS guards the way, so the body is not hashed a second time for the signature.
-        signing = {"payload_signing_enabled": False} if not (endpoint_url or "https:").startswith("http:") else {}
+        # Each body is sent with a checksum in a header that is signed, so it is not hashed a second time for the signature itself.
+        signing: dict[str, Any] = {"payload_signing_enabled": False}
         config = Config(
             connect_timeout=options.connect_timeout_s,
             read_timeout=options.read_timeout_s,

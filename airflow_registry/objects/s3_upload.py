@@ -36,9 +36,10 @@ WRITE_KEY = "airflow-registry-write"  # object metadata: which write made the ob
 logger = logging.getLogger(__name__)
 
 
-def checksum(data: bytes | bytearray) -> str:
-    """CRC32 of the data as S3 writes it."""
-    return base64.b64encode(zlib.crc32(data).to_bytes(4, "big")).decode()
+def checksum(algorithm: str, data: bytes | bytearray) -> dict[str, str]:
+    """The checksum of the data as an argument of a request, which the store compares."""
+    found = zlib.crc32(data).to_bytes(4, "big") if algorithm == "CRC32" else hashlib.sha256(data).digest()
+    return {f"Checksum{algorithm}": base64.b64encode(found).decode()}
 
 
 def conditions(condition: Condition | None) -> dict[str, Any]:
@@ -105,7 +106,8 @@ class Write:
 
 def put_whole(write: Write, data: bytes) -> dict[str, Any]:
     """One request for a small object; the store compares the checksum."""
-    return write.finish("put_object", Body=data, ChecksumCRC32=checksum(data), Metadata=write.metadata)
+    sums = checksum(write.connection.checksum_algorithm, data)
+    return write.finish("put_object", Body=data, Metadata=write.metadata, **sums)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -135,7 +137,7 @@ class Upload:
             DigestMismatchError: If the file is not what was promised.
         """
         connection, write = self.write.connection, self.write
-        begun = connection.send("create_multipart_upload", write.doing, Key=write.key, ChecksumAlgorithm="CRC32", Metadata=write.metadata)
+        begun = connection.send("create_multipart_upload", write.doing, Key=write.key, ChecksumAlgorithm=self._algorithm, Metadata=write.metadata)
         self._id = begun["UploadId"]
         try:
             parts = self._send_parts()
@@ -144,6 +146,10 @@ class Upload:
         except BaseException:
             self._abort()
             raise
+
+    @property
+    def _algorithm(self) -> str:
+        return self.write.connection.checksum_algorithm
 
     def _send_parts(self) -> list[dict[str, Any]]:
         with closing(self.workers.in_order(self._send, self._read(), self.pieces.window)) as sent:
@@ -160,7 +166,7 @@ class Upload:
 
     def _send(self, part: tuple[int, bytes | bytearray]) -> dict[str, Any]:
         number, data = part
-        crc = checksum(data)
+        sums = checksum(self._algorithm, data)
         answer = self.write.connection.send(
             "upload_part",
             self.write.doing,
@@ -169,9 +175,9 @@ class Upload:
             UploadId=self._id,
             PartNumber=number,
             Body=data,
-            ChecksumCRC32=crc,
+            **sums,
         )
-        return {"PartNumber": number, "ETag": answer["ETag"], "ChecksumCRC32": crc}
+        return {"PartNumber": number, "ETag": answer["ETag"], **sums}
 
     def _abort(self) -> None:
         """Remove the parts; what cannot be removed is named in the log, and hides no error."""
