@@ -122,17 +122,22 @@ class _IntentOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """What the commit must know."""
+        from airflow_registry.scoring.partitions import check_key_in
+
         refuse_unrendered(self.output_uri, "output")
         refuse_unrendered(self.partition, "partition")
         with airflow_errors():
-            registry, seen = RegistryHook(self.registry_conn_id).registry(), look(self.output_uri)
+            check_key_in(self.output_uri, self.partition)
+            hook = RegistryHook(self.registry_conn_id)
+            registry, seen = hook.registry(), look(self.output_uri, hook.settings().storage)
             version = self._pin(context, registry)
             wanted: dict[str, Any] = {"output": self.output_uri, "partition": self.partition, "model": str(version.model)}
             wanted |= {"version": version.number, "input_digest": self.input_digest}
             intent = registry.open_output(**wanted, run=run_key(context))
             self._skip_what_is_done(context, registry, intent, seen)
         self.log.info("%s is about to write %s (generation %d)", version.ref, self.output_uri, intent.generation)
-        return {**wanted, "intent": intent.uid, "already_live": intent.already_live, "changed_ns": seen and seen.changed_ns}
+        before = {} if seen is None else {"changed_ns": seen.changed_ns, "newest": seen.newest}
+        return {**wanted, "intent": intent.uid, "already_live": intent.already_live, "changed_ns": None, **before}
 
     def _skip_what_is_done(self, context: Context, registry: Registry, intent: Intent, seen: Sight | None) -> None:
         """Skip what another run did with this version and this input: an extra ring must score nothing twice.
@@ -198,17 +203,19 @@ class _CommitOperator(BaseOperator):
         return int(ti.get_ti_count(dag_id=ti.dag_id, run_ids=[ti.run_id], task_ids=self.work_ids, map_index=index, states=states))
 
     def _commit(self, context: Context, intent: Mapping[str, Any]) -> dict[str, Any]:
-        seen = look(intent["output"])
-        is_unchanged = seen is not None and seen.changed_ns <= intent["changed_ns"]
+        hook = RegistryHook(self.registry_conn_id)
+        storage = hook.settings().storage
+        seen = look(intent["output"], storage)
+        is_unchanged = seen is not None and not seen.is_newer(intent["changed_ns"] or 0, intent.get("newest", ""))
         if intent["already_live"] and (seen is None or is_unchanged):
             self.log.info("Nothing to commit: %s is already live by this version, and nothing wrote to it", intent["output"])
             return {"output": intent["output"], "partition": intent["partition"], "committed": True, "created": False}
         _check_output(intent["output"], seen, is_unchanged=is_unchanged)
         if seen is None:
             self.log.warning("This worker cannot look at %s: committed because its tasks succeeded", intent["output"])
-        registry = RegistryHook(self.registry_conn_id).registry()
+        registry = hook.registry()
         uid = _reopened(registry, context, intent) if intent["already_live"] else intent["intent"]
-        entry = registry.commit_output(uid, written(intent["output"]))
+        entry = registry.commit_output(uid, written(intent["output"], storage))
         self.log.info("%s is live by %s:%s", intent["output"], intent["model"], intent["version"])
         return {**entry.to_json(), "created": True}
 

@@ -1,24 +1,41 @@
 """What a scoring block can see of an output that somebody else's program wrote.
 
-Only outputs on a file system can be looked at. The newest change is compared with the newest change at the time of the intent,
-both by the file system's own clock, so that workers with different clocks agree; and it counts renames, so that a file which was
-written elsewhere earlier and moved into place is new.
+Outputs on a file system and in object stores can be looked at. The newest change is compared with the newest change at the time of
+the intent, both by the clock of the file system or store, so that workers with different clocks agree. On a file system it counts
+renames, so that a file which was written elsewhere earlier and moved into place is new. An object store's clock may tell seconds
+only, so there the versions of the newest objects are compared too.
 """
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import os
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from airflow_registry.artifacts.digest import content_digest
 from airflow_registry.artifacts.dispatch import scheme_of
 from airflow_registry.domain.ledger import Written
-from airflow_registry.errors import InvalidInputError, StorageUnavailableError
+from airflow_registry.errors import (
+    InputNotReadyError,
+    InvalidInputError,
+    MissingDependencyError,
+    StorageRefusedError,
+    StorageUnavailableError,
+)
+from airflow_registry.objects.dispatch import is_object_uri
 from airflow_registry.scoring import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from airflow_registry.objects.options import StorageOptions
+    from airflow_registry.scoring.objects import ObjectFiles
+
+_log = logging.getLogger(__name__)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,19 +44,35 @@ class Sight:
 
     Attributes:
         size_bytes: Size of all its files.
-        changed_ns: When its newest file was written or moved, in nanoseconds of the file system's clock; 0 if it has no file.
+        changed_ns: When its newest file was written or moved, in nanoseconds of the storage's clock; 0 if it has no file.
+        newest: In an object store, what tells the newest objects from others of the same moment; '' elsewhere.
     """
 
     size_bytes: int = 0
     changed_ns: int = 0
+    newest: str = ""
+
+    def is_newer(self, changed_ns: int, newest: str) -> bool:
+        """Whether something was written since the output looked like this."""
+        return self.changed_ns > changed_ns or (self.changed_ns == changed_ns and self.newest != newest)
 
 
-def look(output: str) -> Sight | None:
-    """The output as it is now; None if it is not on a file system that this worker sees.
+def look(output: str, storage: StorageOptions | None = None) -> Sight | None:
+    """The output as it is now; None if this worker cannot look at it.
+
+    That is so for stores that we do not speak to, and for object stores that this worker may not read: who writes there is
+    somebody else's program, with rights of its own.
+
+    Args:
+        output: A path or URI.
+        storage: How object stores are reached.
 
     Raises:
         StorageUnavailableError: If it is there and cannot be read.
     """
+    if is_object_uri(output):
+        found = _objects(output, storage)
+        return None if found is None else _look_at_objects(found)
     path = local_path(output)
     if path is None:
         return None
@@ -51,8 +84,14 @@ def look(output: str) -> Sight | None:
     return Sight(size_bytes=sum(stat.st_size for stat in stats), changed_ns=max(changed, default=0))
 
 
-def written(output: str) -> Written:
-    """What the ledger keeps of the output: digest of the content and, of parquet files, the number of rows."""
+def written(output: str, storage: StorageOptions | None = None) -> Written:
+    """What the ledger keeps of the output: of parquet files the number of rows, and on a file system the digest of the content.
+
+    Objects are not read for a digest: others may have written hundreds of gigabytes.
+    """
+    if is_object_uri(output):
+        found = _objects(output, storage)
+        return Written(uri=output, rows=None if found is None else _object_rows(found))
     path = local_path(output)
     if path is None:
         return Written(uri=output)
@@ -75,27 +114,55 @@ def local_path(output: str) -> str | None:
     return files.local_path(output, "output")  # as the ledger reads it: a `%7C` in a partition's folder stays what it is
 
 
+def _objects(output: str, storage: StorageOptions | None) -> ObjectFiles | None:
+    from airflow_registry.scoring.objects import open_object_tree
+
+    try:
+        tree, where = open_object_tree(output, storage)
+    except (StorageRefusedError, MissingDependencyError) as error:
+        _log.warning("This worker cannot look at %s: %s", output, error)
+        return None
+    return tree.found(tree.below(where))
+
+
+def _look_at_objects(found: ObjectFiles) -> Sight:
+    objects = found.objects.values()
+    last = max((each.modified_at for each in objects), default=_EPOCH)
+    newest = sorted(f"{each.key}\t{each.version}" for each in objects if each.modified_at == last)
+    return Sight(
+        size_bytes=sum(each.size_bytes for each in objects),
+        changed_ns=(last - _EPOCH) // timedelta(microseconds=1) * 1000,
+        newest=hashlib.sha256("\n".join(newest).encode()).hexdigest()[:16] if newest else "",
+    )
+
+
+def _object_rows(found: ObjectFiles) -> int | None:
+    from airflow_registry.scoring.readers import parquet_facts
+
+    if not found.names or not all(name.endswith(".parquet") for name in found.names):
+        return None
+    try:
+        return sum(rows for _, rows in found.heads(parquet_facts))
+    except (InvalidInputError, InputNotReadyError, StorageRefusedError):  # damaged, replaced meanwhile, or only to be listed
+        return None
+
+
 def _files(path: str) -> Iterator[str]:
     """The file itself, or all files of the folder that count as data: not those whose name starts with `.` or `_`."""
     if os.path.isfile(path):  # noqa: PTH113  a text in, texts out
         yield path
     for folder, folders, names in os.walk(path):
-        folders[:] = [name for name in folders if not _is_aside(name)]
-        yield from (os.path.join(folder, name) for name in names if not _is_aside(name))  # noqa: PTH118  the same
-
-
-def _is_aside(name: str) -> bool:
-    """Markers and temporary files: Spark writes `_SUCCESS` also when it wrote no row."""
-    return name.startswith((".", "_"))
+        folders[:] = [name for name in folders if not files.is_hidden(name)]  # Spark writes `_SUCCESS` also when it wrote no row
+        yield from (os.path.join(folder, name) for name in names if not files.is_hidden(name))  # noqa: PTH118  the same
 
 
 def _rows(path: str) -> int | None:
-    files = list(_files(path))
-    if not files or not all(file.endswith(".parquet") for file in files):
+    found = list(_files(path))
+    if not found or not all(file.endswith(".parquet") for file in found):
         return None
     import pyarrow.parquet as pq
 
     try:
-        return sum(int(pq.read_metadata(file).num_rows) for file in files)
+        return sum(int(pq.read_metadata(file).num_rows) for file in found)
     except (OSError, ValueError):  # pyarrow's errors of a damaged file; the ledger then keeps the digest only
         return None

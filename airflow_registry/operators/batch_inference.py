@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_registry.domain.quarantine import MAX_SHARE, check_share
 from airflow_registry.errors import InvalidInputError
 from airflow_registry.hooks.context import airflow_errors, run_key
 from airflow_registry.operators.consuming import ScoringOperator
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from airflow_registry.domain.ledger import Intent
     from airflow_registry.domain.model import ModelVersion
+    from airflow_registry.objects.options import StorageOptions
     from airflow_registry.scoring.engine import Scored
-    from airflow_registry.scoring.source import Source
+    from airflow_registry.scoring.source import Input, Source
     from airflow_registry.scoring.writer import Provenance
     from airflow_registry.service.protocol import Registry
 
@@ -35,18 +36,22 @@ class BatchInferenceOperator(ScoringOperator):
     Args:
         model: Name of the model.
         input: File, folder or glob of the partition; or the folder that holds it, as `UnscoredPartitionsOperator` is given it.
-        output: Folder below which each partition gets its own.
+            A local path, or `s3://` or `gs://`, which are reached as the registry's connection says.
+        output: Folder below which each partition gets its own; local, `s3://` or `gs://`.
         partition: The partition's key.
         keys: Columns that are copied to the output; default: those that do not go into the model.
         version: A version to use instead of the pinned one.
         repin: Take the newest champion and pin the run to it; audited.
         force: Score again although the same version has scored the same input.
         proba: Whether probabilities are stored where the model has them.
+        max_quarantine_share: How many of the rows may be set aside because they do not fit the model's signature, from 0 to 1; one
+            row of several always may, unless it is 0. With more, the partition is refused and nothing is written.
         if_no_champion: `skip` or `fail`.
 
     Returns:
-        `model`, `version`, `ref`, `partition`, `output` (the partition's folder), `uri` (the data object), `rows`, `quarantined`,
-        `non_finite` (rows whose prediction is no number), `skipped` (True if it was scored before).
+        `model`, `version`, `ref`, `partition`, `output` (the partition's folder), `uri` (the data object), `rows` (scored),
+        `quarantined` (rows set aside, in `_quarantine.parquet` beside the predictions with their reasons), `non_finite` (rows whose
+        prediction is no number), `skipped` (True if it was scored before).
     """
 
     default_task_id = "batch_inference"
@@ -60,6 +65,7 @@ class BatchInferenceOperator(ScoringOperator):
         repin: bool = False,
         force: bool = False,
         proba: bool = True,
+        max_quarantine_share: float = MAX_SHARE,
         **kwargs: Any,  # noqa: ANN401  the arguments of ScoringOperator
     ) -> None:
         super().__init__(**kwargs)
@@ -67,32 +73,52 @@ class BatchInferenceOperator(ScoringOperator):
             raise InvalidInputError(f"keys= is a list of columns, also of one: [{keys!r}].")
         if repin and not self._is_pinned:
             raise InvalidInputError("repin=True takes the newest champion, and version= names another one. Leave one of them out.")
+        check_share(max_quarantine_share)
         self.input = input
         self.keys = keys
         self.repin = repin
         self.force = force
         self.proba = proba
+        self.max_quarantine_share = max_quarantine_share
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Pin, intent, score, commit."""
         from airflow_registry.domain.ledger import Written
-        from airflow_registry.scoring.source import open_source
 
         with airflow_errors():
-            registry = self._registry()
+            registry, storage = self._registry(), self._storage()
             version = self._version(registry, context, repin=self.repin)
-            source = open_source(partition_input(self.input, self.partition))
-            intent = self._open(registry, version, source, context)
+            found = partition_input(self.input, self.partition, storage)
+            source = found if found.is_remote else found.open()  # in an object store even schemas cost requests: not for a no-op
+            intent = self._open(registry, version, source, storage, context)
             if intent.already_live:
                 return self._scored_before(registry, version, intent)
-            scored = self._score(registry, version, source, intent, context)
-            written = Written(uri=scored.uri, digest=str(scored.digest), rows=scored.rows, seconds=scored.seconds)
-            registry.commit_output(intent, written)
-        self.log.info("%s rows by %s in %s", scored.rows, version.ref, scored.uri)
-        return self._result(version, intent, uri=scored.uri, rows=scored.rows, non_finite=scored.non_finite)
+            scored = self._score(registry, version, source.open(), intent, storage, context)
+            facts: dict[str, Any] = {"rows": scored.rows, "quarantined": scored.quarantined}
+            registry.commit_output(intent, Written(uri=scored.uri, digest=str(scored.digest), seconds=scored.seconds, **facts))
+        self._tell(version, scored)
+        return self._result(version, intent, uri=scored.uri, non_finite=scored.non_finite, **facts)
 
-    def _open(self, registry: Registry, version: ModelVersion, source: Source, context: Context) -> Intent:
-        """The intent; a live output whose file somebody removed is written again."""
+    def _tell(self, version: ModelVersion, scored: Scored) -> None:
+        """What was done, in the task's log."""
+        from airflow_registry.scoring.quarantine import summary
+
+        self.log.info("%s rows by %s in %s", scored.rows, version.ref, scored.uri)
+        if scored.ignored:
+            self.log.info("Columns of the input that were not used: %s", ", ".join(scored.ignored))
+        if scored.quarantined:
+            self.log.warning(
+                "%s of %s rows were set aside, in %s. The commonest reasons:\n%s",
+                scored.quarantined,
+                scored.rows + scored.quarantined,
+                scored.quarantine_uri,
+                summary(scored.reasons),
+            )
+
+    def _open(self, registry: Registry, version: ModelVersion, source: Input, storage: StorageOptions, context: Context) -> Intent:
+        """The intent; a live output whose file somebody removed or tore is written again."""
+        from airflow_registry.scoring.writer import holds_output
+
         target = partition_target(self.output_path, self.partition)
         wanted: dict[str, Any] = {
             "partition": self.partition,
@@ -102,12 +128,14 @@ class BatchInferenceOperator(ScoringOperator):
             "input_digest": str(source.digest()),
         }
         intent = registry.open_output(target, **wanted, force=self.force)
-        if intent.already_live and not _is_there(intent):
-            self.log.warning("The ledger says that %s is live, but its file is gone: it is scored again.", intent.output)
+        if intent.already_live and not holds_output(intent.output, storage):
+            self.log.warning("The ledger says that %s is live, but what is there is not it: it is scored again.", intent.output)
             intent = registry.open_output(target, **wanted, force=True)
         return intent
 
-    def _score(self, registry: Registry, version: ModelVersion, source: Source, intent: Intent, context: Context) -> Scored:
+    def _score(
+        self, registry: Registry, version: ModelVersion, source: Source, intent: Intent, storage: StorageOptions, context: Context
+    ) -> Scored:
         from airflow_registry.scoring.engine import score_partition
 
         return score_partition(
@@ -115,11 +143,13 @@ class BatchInferenceOperator(ScoringOperator):
             version.signature,
             source,
             intent.output,
-            provenance=_provenance(registry, version, intent, context),
+            provenance=_provenance(registry, version, source, intent, context),
             generation=intent.generation,
             keys=self.keys,
             proba=self.proba,
             progress=self._progress(source),
+            max_quarantine_share=self.max_quarantine_share,
+            storage=storage,
         )
 
     def _progress(self, source: Source) -> Callable[[int], None]:
@@ -137,22 +167,15 @@ class BatchInferenceOperator(ScoringOperator):
     def _scored_before(self, registry: Registry, version: ModelVersion, intent: Intent) -> dict[str, Any]:
         self.log.info("%s has scored the same input into %s before; nothing to do", version.ref, intent.output)
         entry = next(iter(registry.live_outputs([intent.output]).values()), None)
-        uri, rows = (None, None) if entry is None else (entry.uri, entry.rows)
-        return self._result(version, intent, uri=uri, rows=rows, non_finite=None, skipped=True)
+        uri, rows, quarantined = (None, None, 0) if entry is None else (entry.uri, entry.rows, entry.quarantined)
+        return self._result(version, intent, uri=uri, rows=rows, quarantined=quarantined, non_finite=None, skipped=True)
 
     def _result(self, version: ModelVersion, intent: Intent, *, skipped: bool = False, **facts: Any) -> dict[str, Any]:  # noqa: ANN401
         who = {"model": str(version.model), "version": version.number, "ref": version.ref}
-        return {**who, "partition": self.partition, "output": intent.output, "quarantined": 0, "skipped": skipped, **facts}
+        return {**who, "partition": self.partition, "output": intent.output, "skipped": skipped, **facts}
 
 
-def _is_there(intent: Intent) -> bool:
-    from airflow_registry.scoring.files import local_path
-    from airflow_registry.scoring.writer import DATA_NAME
-
-    return Path(local_path(intent.output, "output"), DATA_NAME).is_file()
-
-
-def _provenance(registry: Registry, version: ModelVersion, intent: Intent, context: Context) -> Provenance:
+def _provenance(registry: Registry, version: ModelVersion, source: Source, intent: Intent, context: Context) -> Provenance:
     from airflow_registry.scoring.writer import Provenance
 
     run = run_key(context)
@@ -162,6 +185,7 @@ def _provenance(registry: Registry, version: ModelVersion, intent: Intent, conte
         digest=None if version.digest is None else str(version.digest),
         partition=intent.partition,
         input_digest=intent.input_digest,
+        input_digest_kind=source.digest_kind,
         registry=str(registry.describe().get("registry_uid", "")),
         deployment=registry.deployment,
         dag_id=run.dag_id,

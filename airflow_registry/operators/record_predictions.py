@@ -74,11 +74,12 @@ class RecordPredictionsOperator(ScoringOperator):
     def _written(self) -> Written:
         """What can be seen of the output, and what the caller knows better."""
         uri = self.uri or self.output_path
-        seen = look(uri)
+        storage = self._storage()
+        seen = look(uri, storage)
         if seen is not None and seen.changed_ns == 0:
             raise InvalidInputError(
                 f"Not recorded: there is no file at {uri}. Check where the program writes, then clear it and this task."
             )
-        found = written(uri)
+        found = written(uri, storage)
         rows, quarantined = count("rows", self.rows), count("quarantined", self.quarantined)
         return replace(found, rows=found.rows if rows is None else rows, quarantined=quarantined or 0)

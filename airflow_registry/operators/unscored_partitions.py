@@ -76,7 +76,7 @@ class UnscoredPartitionsOperator(ConsumerOperator):
     def _unscored(self, registry: Registry, version: ModelVersion) -> list[str]:
         from airflow_registry.scoring.partitions import list_partitions
 
-        outputs = {part.key: partition_target(self.output_path, part.key) for part in list_partitions(self.input)}
+        outputs = {part.key: partition_target(self.output_path, part.key) for part in list_partitions(self.input, self._storage())}
         live = registry.live_outputs(list(outputs.values()))
         ranks = {key: _rank(live.get(output), version) for key, output in outputs.items()}
         wanted = [key for key, rank in ranks.items() if rank <= _RANKS[self.rescore]]

@@ -131,6 +131,13 @@ class ObjectTree:
         paths = {*self._objects, *self._folders} - {self._client.root}
         return sorted(path for path in paths if not is_hidden(path.rpartition("/")[2]) and _matches(path[start:].split("/"), wanted))
 
+    def below(self, path: str) -> list[str]:
+        """The file at a path, and all files below it that are no bookkeeping, at any depth; by path."""
+        folder = f"{path}/"
+        inside = (key for key in self._objects if key.startswith(folder))
+        whole = [key for key in inside if not any(map(is_hidden, key[len(folder) :].split("/")))]
+        return sorted(([path] if path in self._objects else []) + whole)
+
     def found(self, files: Sequence[str]) -> ObjectFiles:
         """The objects as they were listed."""
         return ObjectFiles(client=self._client, objects={file: self._objects[file] for file in files})

@@ -46,7 +46,16 @@ def list_partitions(path: str | os.PathLike[str], storage: StorageOptions | None
         InvalidInputError: If two partitions have one key, or Hive style folders lie beside loose files (neither may be forgotten).
         StorageUnavailableError: If the storage is out of reach.
     """
-    tree, where = open_tree(path, storage)
+    return partitions_in(*open_tree(path, storage))
+
+
+def partitions_in(tree: Tree, where: str) -> tuple[Partition, ...]:
+    """The same in a tree that was opened already.
+
+    Raises:
+        InputNotReadyError: If the input does not exist.
+        InvalidInputError: If two partitions have one key, or Hive style folders lie beside loose files.
+    """
     if tree.is_file(where):
         found = [Partition(key=stem(where), path=where)]
     elif tree.is_folder(where):
@@ -78,6 +87,21 @@ def encode_key(key: str) -> str:
     return _encode(key)
 
 
+def check_key_in(path: str, key: str) -> None:
+    """Refuse a key that leads elsewhere in a path that holds it as it is, as `PARTITION` in a path does.
+
+    Keys may be any text, and whoever starts a run chooses them: `../../etc` must not choose the folder.
+
+    Raises:
+        InvalidInputError: If the path holds the key, and the key is not a plain relative path.
+    """
+    if isinstance(key, str) and key and key in path and ("\0" in key or {"", ".", ".."} & set(key.split("/"))):
+        raise InvalidInputError(
+            f"The partition key {key!r} stands in the path {path!r} and would lead elsewhere. Expected a key without NUL, '.', '..' and "
+            "empty segments there. Give the folder without the key: then it is encoded and may be any text."
+        )
+
+
 def partition_output(output: str, partition: str) -> str:
     """The folder that a partition's predictions go to: `<output>/<encoded partition>`.
 
@@ -101,7 +125,7 @@ def _folder_partitions(tree: Tree, folder: str) -> list[Partition]:
     found = tree.entries(folder)
     files = [Partition(key=stem(entry.path), path=entry.path) for entry in found if not entry.is_folder and data_format(entry.name)]
     folders = [entry for entry in found if entry.is_folder]
-    hive = [part for entry in folders if is_hive(entry.name) for part in _hive_partitions(tree, entry.path, entry.name)]
+    hive = [part for entry in folders if is_hive(entry.name) for part in hive_partitions(tree, entry.path, entry.name)]
     if hive and files:
         raise InvalidInputError(
             f"The input {folder!r} holds Hive style folders ({hive[0].key}) and loose files ({files[0].key}), so the partitions are "
@@ -110,10 +134,15 @@ def _folder_partitions(tree: Tree, folder: str) -> list[Partition]:
     return hive or [Partition(key=entry.name, path=entry.path) for entry in folders if folder_files(tree, entry.path)] + files
 
 
-def _hive_partitions(tree: Tree, folder: str, key: str) -> list[Partition]:
+def hive_partitions(tree: Tree, folder: str, key: str) -> list[Partition]:
+    """The partitions of a Hive style folder: itself, or deeper ones.
+
+    Raises:
+        InvalidInputError: If it holds both.
+    """
     found = tree.entries(folder)
     nested = [entry for entry in found if entry.is_folder and is_hive(entry.name)]
-    deeper = [part for entry in nested for part in _hive_partitions(tree, entry.path, f"{key}/{entry.name}")]
+    deeper = [part for entry in nested for part in hive_partitions(tree, entry.path, f"{key}/{entry.name}")]
     own = any(not entry.is_folder and data_format(entry.name) for entry in found)
     if own and deeper:
         raise InvalidInputError(
@@ -129,7 +158,7 @@ def _matched(tree: Tree, path: str) -> list[Partition]:
     parts = path.split("/")
     first = next((index for index in range(len(parts), 0, -1) if not is_hive(parts[index - 1])), 0)
     if first < len(parts):
-        return _hive_partitions(tree, path, "/".join(parts[first:]))
+        return hive_partitions(tree, path, "/".join(parts[first:]))
     return [Partition(key=parts[-1], path=path)] if folder_files(tree, path) else []
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airflow_registry.errors import InvalidInputError
+from airflow_registry.scoring.arrow_types import parse_type
 from airflow_registry.scoring.files import data_format
 from airflow_registry.scoring.find import find_files
 from airflow_registry.scoring.readers import csv_batches, csv_schema, parquet_batches, parquet_facts
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from airflow_registry.objects.options import StorageOptions
     from airflow_registry.scoring.files import Format
     from airflow_registry.scoring.found import FoundFiles
+    from airflow_registry.scoring.trees import Tree
 
 BATCH_ROWS = 65_536  # measured: the interpreter's share is gone, and larger batches fall out of the processor's cache
 
@@ -110,6 +112,10 @@ class Source(Input):
         """The data files, in the order in which they are read."""
         return self.found.names
 
+    def open(self) -> Source:
+        """It is open."""
+        return self
+
     def read_as(self, signature: Signature | None) -> Source:
         """The same source with CSV columns typed as the signature has them; parquet knows its own types."""
         return self if self.format == "parquet" else replace(self, schema=_csv_types(self.schema, signature))
@@ -144,6 +150,17 @@ class Source(Input):
         return csv_batches(file, at, pa.schema([self.schema.field(name) for name in names]), batch_rows)
 
 
+def find_in(tree: Tree, where: str) -> Input:
+    """The same as `find_input` in a tree that was opened already.
+
+    Raises:
+        InputNotReadyError: If nothing is there.
+        InvalidInputError: If it is of mixed formats.
+    """
+    files = find_files(tree, where)
+    return Input(path=where, format=data_format(files[0]) or "parquet", found=tree.found(files))
+
+
 def find_input(path: str | os.PathLike[str], storage: StorageOptions | None = None) -> Input:
     """Find the files of an input; in an object store this costs one listing.
 
@@ -156,9 +173,7 @@ def find_input(path: str | os.PathLike[str], storage: StorageOptions | None = No
         InvalidInputError: If it is of mixed formats, or in a store that cannot be reached.
         StorageUnavailableError: If the storage is out of reach.
     """
-    tree, where = open_tree(path, storage)
-    files = find_files(tree, where)
-    return Input(path=where, format=data_format(files[0]) or "parquet", found=tree.found(files))
+    return find_in(*open_tree(path, storage))
 
 
 def open_source(path: str | os.PathLike[str], storage: StorageOptions | None = None) -> Source:
@@ -235,19 +250,10 @@ def _csv_type(field: pa.Field, wanted: dict[str, str | None]) -> pa.DataType:
     import pyarrow as pa
 
     unknown = field.type == pa.null()
-    expected = _parse_type(wanted.get(field.name))
+    expected = parse_type(wanted.get(field.name))
     if expected is None:
         is_other = bool(wanted) and field.name not in wanted
         return (pa.string() if is_other else pa.float64()) if unknown else field.type
     widens = pa.types.is_integer(field.type) and pa.types.is_floating(expected)
     is_text = pa.types.is_string(expected) or pa.types.is_large_string(expected)
     return expected if unknown or widens or is_text else field.type
-
-
-def _parse_type(text: str | None) -> pa.DataType | None:
-    import pyarrow as pa
-
-    try:
-        return None if text is None else pa.type_for_alias(text)
-    except ValueError:  # nested or parametrised: CSV cannot hold it anyway
-        return None

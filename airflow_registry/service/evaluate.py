@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_registry.domain.evaluation import Evaluation
+    from airflow_registry.scoring.evaluation import Evaluated
     from airflow_registry.service.core import Core
 
 _log = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ def evaluate(core: Core, model: str, version: object, *, data: str, target: str,
         core: The stores.
         model: The model.
         version: The challenger.
-        data: Parquet or CSV: a file, a folder, or a glob.
+        data: Parquet or CSV: a file, a folder, or a glob; local, `s3://` or `gs://`.
         target: Column that holds the labels.
         metrics: scikit-learn names; empty for the usual ones of the kind of model.
         name: What the data set is called; default: its URI.
@@ -41,11 +42,12 @@ def evaluate(core: Core, model: str, version: object, *, data: str, target: str,
     from airflow_registry.scoring.source import open_source
 
     judged = _judged(core, model, version)
-    source = open_source(data)
+    source = open_source(data, core.settings.storage)
     objects = {row.value.number: found for row in judged if (found := _loaded(core, row, is_champion=row is not judged[0])) is not None}
     judged = [row for row in judged if row.value.number in objects]
     signatures = {row.value.number: row.value.signature for row in judged}
     scored = score(objects, signatures, source, target, tuple(metrics))
+    _tell_of_excluded(scored)
     dataset = Dataset(name=name or data, uri=data, digest=scored.dataset_digest, rows=scored.rows)
     results = {row.id: metrics_from(scored.results[row.value.number], rows=scored.rows) for row in judged}
     with core.store.write() as tx:
@@ -53,6 +55,14 @@ def evaluate(core: Core, model: str, version: object, *, data: str, target: str,
         audit_evaluation(core, tx, judged[0], dataset)
         found = tx.all(judgements.evaluations_with(judged[0].model.id, [row.id for row in judged]))
     return next(entry for entry in rows.evaluations(found, judged[0].model.name) if entry.sequence == evaluation_id)
+
+
+def _tell_of_excluded(scored: Evaluated) -> None:
+    if scored.excluded:
+        from airflow_registry.scoring.quarantine import summary
+
+        total = scored.rows + scored.excluded
+        _log.warning("%s of %s rows were left out for every version:\n%s", scored.excluded, total, summary(scored.reasons))
 
 
 def _loaded(core: Core, row: catalog.VersionRow, *, is_champion: bool) -> object:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from airflow_registry.domain.ledger import Intent, LedgerEntry, RecallPlan, UnrecordedUse, Written
 from airflow_registry.domain.names import refuse_unrendered
 from airflow_registry.errors import InvalidInputError, NotFoundError, OutputConflictError
+from airflow_registry.objects.dispatch import is_object_uri, split_uri
 from airflow_registry.service.core import Core, new_uid
 from airflow_registry.sql import catalog, rows
 from airflow_registry.sql.statements import ledger as statements
@@ -139,11 +140,17 @@ def output_key(output: str) -> str:
     refuse_unrendered(output, "output")
     if not isinstance(output, (str, os.PathLike)) or not os.fspath(output):
         raise InvalidInputError(f"An output is a folder or URI; found {output!r}.")
-    text = _FILE.sub("", os.fspath(output))
-    place = text.rstrip("/") if "://" in text else os.path.abspath(text)  # noqa: PTH100  no symbolic link is followed
+    place = _place(_FILE.sub("", os.fspath(output)))
     if len(place.encode()) > LONGEST_OUTPUT_BYTES:
         raise InvalidInputError(f"The output {place[:60]!r}… has {len(place.encode())} bytes; at most {LONGEST_OUTPUT_BYTES} can be kept.")
     return place
+
+
+def _place(text: str) -> str:
+    if is_object_uri(text):  # one spelling of scheme and first slash, because clients take several
+        scheme, bucket, key = split_uri(text)
+        return f"{scheme}://{bucket}/{key}".rstrip("/")
+    return text.rstrip("/") if "://" in text else os.path.abspath(text)  # noqa: PTH100  no symbolic link is followed
 
 
 def _is_same_work(core: Core, live: RowMapping, row: VersionRow, run: RunKey | None, input_digest: str | None) -> bool:

@@ -54,7 +54,7 @@ def score_lead():
     unscored = UnscoredPartitionsOperator(model="lead", input=f"{{ROOT}}/lake", output=f"{{ROOT}}/out", rescore="latest")
     scored = BatchInferenceOperator.partial(model="lead", input=f"{{ROOT}}/lake", output=f"{{ROOT}}/out").expand(partition=unscored.output)
     pinned = ResolveModelOperator(model="lead")
-    RecordPredictionsOperator(model="lead", output="s3://elsewhere/{{{{ ti.xcom_pull('resolve_model')['version'] }}}}", partition="all",
+    RecordPredictionsOperator(model="lead", output="hdfs://elsewhere/{{{{ ti.xcom_pull('resolve_model')['version'] }}}}", partition="all",
                               version=pinned.output, rows="{{{{ 3 + 4 }}}}")
 
 train_lead(); train_many(); refused(); score_lead()
@@ -96,7 +96,7 @@ def test_the_loop_closes_from_training_to_predictions(registry, run_loop, dags, 
     assert [scored.xcom("batch_inference", key="rows", map_index=index) for index in (0, 1)] == [1, 2]
     assert len(pd.read_parquet(tmp_path / "out" / "ds=2" / "predictions.parquet", partitioning=None)) == 2
     recorded = {entry.output: entry.rows for entry in registry.predictions("lead", 1)}
-    assert recorded["s3://elsewhere/1"] == 7
+    assert recorded["hdfs://elsewhere/1"] == 7
     assert {uri for uri, _ in scored.events} == {"airflow-registry://lead/production"}
 
 

@@ -52,8 +52,8 @@ def test_removing_a_file_makes_nothing_new(tmp_path):
 def test_a_file_uri_is_a_path_and_other_schemes_cannot_be_looked_at(tmp_path):
     (tmp_path / "a b.csv").write_text("12345")
     assert look(f"file://{tmp_path}/a b.csv").size_bytes == 5
-    assert local_path("s3://bucket/key") is None
-    assert look("s3://bucket/key") is None
+    assert local_path("hdfs://bucket/key") is None
+    assert look("hdfs://bucket/key") is None
 
 
 def test_a_relative_path_is_refused():
@@ -86,8 +86,8 @@ def test_a_damaged_parquet_file_has_a_digest_and_no_rows(tmp_path):
 
 
 def test_of_an_output_elsewhere_only_the_uri_is_known():
-    found = written("s3://bucket/key")
-    assert (found.uri, found.digest, found.rows) == ("s3://bucket/key", None, None)
+    found = written("hdfs://bucket/key")
+    assert (found.uri, found.digest, found.rows) == ("hdfs://bucket/key", None, None)
 
 
 def test_an_address_is_read_as_the_ledger_reads_it(tmp_path):

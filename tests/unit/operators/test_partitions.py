@@ -22,25 +22,25 @@ def make(tmp_path):
 
 def test_a_folder_gives_the_partition_of_that_key(make):
     lake = make("ds=2026-01-01/a.csv", "ds=2026-01-02/a.csv")
-    assert partition_input(lake, "ds=2026-01-02") == f"{lake}/ds=2026-01-02"
-    assert partition_input(make("flat/2026-01-01.csv") + "/flat", "2026-01-01") == f"{lake}/flat/2026-01-01.csv"
+    assert partition_input(lake, "ds=2026-01-02").path == f"{lake}/ds=2026-01-02"
+    assert partition_input(make("flat/2026-01-01.csv") + "/flat", "2026-01-01").path == f"{lake}/flat/2026-01-01.csv"
 
 
 def test_a_file_or_glob_is_the_input_itself(make):
     lake = make("leads.csv")
-    assert partition_input(f"{lake}/leads.csv", "2026-01-01") == f"{lake}/leads.csv"
-    assert partition_input(f"{lake}/*.csv", "2026-01-01") == f"{lake}/*.csv"
+    assert partition_input(f"{lake}/leads.csv", "2026-01-01").path == f"{lake}/leads.csv"
+    assert partition_input(f"{lake}/*.csv", "2026-01-01").path == f"{lake}/*.csv"
 
 
 @pytest.mark.parametrize("folder", ["2026-01-01", "ds=2026-01-01", "leads_2026-01-01_v2"])
 def test_a_folder_that_names_the_key_is_the_input_itself(make, folder):
     lake = make(f"{folder}/part-0.csv", f"{folder}/part-1.csv")
-    assert partition_input(f"{lake}/{folder}/", "2026-01-01") == f"{lake}/{folder}/"
+    assert partition_input(f"{lake}/{folder}/", "2026-01-01").path == f"{lake}/{folder}"
 
 
 def test_a_folder_that_holds_a_key_of_its_own_name_gives_what_it_holds(make):
     lake = make("7/7/a.csv", "7/8/a.csv")
-    assert partition_input(f"{lake}/7", "7") == f"{lake}/7/7"
+    assert partition_input(f"{lake}/7", "7").path == f"{lake}/7/7"
 
 
 @pytest.mark.parametrize("key", ["2026-01-0", "01", "ds=2026-01-09"])
