@@ -12,9 +12,11 @@ from airflow_registry.errors import DatabaseNotInitializedError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from airflow_registry.cli.commands import Argument, Command
     from airflow_registry.config import Settings
+    from airflow_registry.domain.diagnosis import Diagnosis
     from airflow_registry.service.registry import ModelRegistry
 
 
@@ -34,6 +36,9 @@ class SettingsSource(Protocol):
 
     def of_connection(self, conn_id: str) -> Settings:
         """The settings of another registry, which a connection describes."""
+
+    def diagnoses(self, settings: Settings) -> Sequence[Diagnosis]:
+        """What `doctor` can say besides, where Airflow is at hand."""
 
 
 @dataclass(kw_only=True)

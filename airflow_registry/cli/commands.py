@@ -234,6 +234,55 @@ COMMANDS: tuple[Command, ...] = (
         example="download lead_scoring@production models/",
     ),
     Command(
+        name="copy",
+        help="copy a version with its bytes into another registry, where it starts in DEVELOPMENT",
+        run="copying:version",
+        arguments=(
+            _REF,
+            argument("--to", help="the other registry: a connection, or the URL of its database", metavar="CONN_OR_URL", required=True),
+            argument("--to-artifacts", help="root of its artifact store, where --to is a URL", metavar="ROOT"),
+        ),
+        description="Metrics, decision and lineage arrive as its origin; that side's gate decides. The same version is copied once.",
+        example="copy lead_scoring@production --to airflow_registry_production",
+    ),
+    Command(
+        name="check",
+        help="for monitoring: champions too old, promotions not consumed, outputs left half-written; exit code 1 if there are any",
+        run="doctor:check",
+        arguments=(
+            argument(
+                "--max-age",
+                help="how old a champion may be, of all models or of one; may be repeated; default: any age",
+                metavar="[MODEL=]DURATION",
+                type=values.age,
+                action="append",
+            ),
+            argument(
+                "--grace",
+                help="how long a consumer may take to answer, and a task to write; default: 1h",
+                metavar="DURATION",
+                type=values.duration,
+                default="1h",
+            ),
+            argument("--ignore", help="a consumer that is gone for good; may be repeated", metavar="CONSUMER", action="append"),
+        ),
+        example="check --max-age 30d --max-age lead_scoring=7d --grace 2h",
+    ),
+    Command(
+        name="doctor",
+        help="settings, database, rights, artifact store, clocks, packages: how they are, and what to do; exit code 1 on a problem",
+        run="doctor:doctor",
+        arguments=(
+            argument(
+                "--after-restore",
+                help="the database was restored to an earlier time: lift its counters above everything the artifact store has seen",
+                action="store_true",
+            ),
+        ),
+        description="Writes one small object into the artifact store and removes it. `airflow registry doctor` also looks at Airflow.",
+        example="doctor --json",
+    ),
+    Command(
         name="policy check",
         help="read a policy file and name all its faults at once",
         run="judging:check_policy",
@@ -247,6 +296,18 @@ COMMANDS: tuple[Command, ...] = (
         writes=True,
         sets_up=True,
         example="db upgrade --database postgresql://registry@db/registry",
+    ),
+    Command(
+        name="db copy",
+        help="copy a whole registry into an empty database: numbers, history and audit chain unchanged",
+        run="copying:database",
+        arguments=(
+            argument("source", help="URL of the database that is copied", metavar="SOURCE"),
+            argument("target", help="URL of an empty database; its tables are made", metavar="TARGET"),
+        ),
+        description="The source is read as it was at one moment, the target written in one transaction; artifacts stay where they are. "
+        "Stop what writes to the source first: what comes later is not copied.",
+        example="db copy sqlite:////srv/airflow/airflow_registry.db postgresql://registry@db/registry",
     ),
 )
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from airflow_registry.config import Settings
+    from airflow_registry.domain.diagnosis import Diagnosis
 
 _STDOUT, _STDERR = 1, 2
 
@@ -91,6 +92,10 @@ class Environment:
     def of_connection(self, conn_id: str) -> Settings:
         """The settings of a connection, which outside Airflow can stand in the environment only."""
         return config.of_environment_connection(conn_id)
+
+    def diagnoses(self, settings: Settings) -> Sequence[Diagnosis]:  # noqa: ARG002  the protocol's signature
+        """Outside Airflow nobody knows its settings."""
+        return ()
 
 
 def parser() -> argparse.ArgumentParser:

@@ -10,6 +10,7 @@ from airflow_registry.cli.answer import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import timedelta
 
 Value = TypeVar("Value")
 
@@ -65,6 +66,23 @@ def count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not int(text):
         raise ArgumentTypeError(f"{text!r} is not a whole number from 1")
     return int(text)
+
+
+def duration(text: str) -> timedelta:
+    """`90s`, `30m`, `12h`, `7d`."""
+    from airflow_registry.domain.policy import parse_duration
+    from airflow_registry.errors import InvalidInputError
+
+    try:
+        return parse_duration(text)
+    except InvalidInputError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
+def age(text: str) -> tuple[str, timedelta]:
+    """`30d` for every model, `lead_scoring=7d` for one: a model's name, '' for all, and how old its champion may be."""
+    model, _, limit = text.rpartition("=")
+    return model.strip(), duration(limit)
 
 
 def together(pairs: Iterable[tuple[str, Value]] | None, option: str) -> dict[str, Value]:

@@ -16,11 +16,12 @@ from airflow_registry.cli import commands
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from airflow.cli.cli_config import Arg, CLICommand
 
     from airflow_registry.config import Settings
+    from airflow_registry.domain.diagnosis import Diagnosis
 
 _CONTEXT = "_AIRFLOW_PROCESS_CONTEXT"  # what the scheduler and the API server set
 _GIVEN = {"database": "database_url", "artifacts": "artifacts", "deployment": "deployment"}
@@ -68,6 +69,12 @@ class AirflowSettings:
         if connection_fields(conn_id) is None:
             _confirm_undefined(conn_id)
         return RegistryHook(conn_id).settings()
+
+    def diagnoses(self, settings: Settings) -> Sequence[Diagnosis]:
+        """The Airflow around the registry: version, provider, executor."""
+        from airflow_registry.hooks.diagnosis import airflow_diagnoses
+
+        return airflow_diagnoses(settings)
 
 
 def _action(command: commands.Command) -> CLICommand:

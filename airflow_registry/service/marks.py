@@ -167,6 +167,12 @@ def known_models(core: Core) -> tuple[str, ...]:
     return tuple(sorted({row["key"] for row in rows} | set(core.artifacts.models())))
 
 
+def foreign_models(core: Core) -> tuple[str, ...]:
+    """Models whose mark or pointer in the store was left by another registry."""
+    told = {model: (core.artifacts.read_mark(model), _pointer(core, model)) for model in core.artifacts.models()}
+    return tuple(model for model, both in told.items() if any(one is not None and not _ours(core, one) for one in both))
+
+
 def _behind(tx: Transaction, found: Seen) -> Behind | None:
     model = catalog.find_model(tx, found.model)
     if model is not None:

@@ -202,7 +202,7 @@ def _add(core: Core, tx: Transaction, request: Registration, draft: ModelVersion
     version_id = tx.scalar(statements.add_version(values))
     tx.run(statements.add_stage(version_id, model.id, Stage.DEVELOPMENT))
     _add_metrics(core, tx, request, model.id, version_id)
-    body = {
+    body: dict[str, Any] = {
         "uid": version.uid,
         "digest": version.digest,
         "remote_path": version.remote_path,

@@ -161,6 +161,33 @@ def touched_by(version_id: int) -> Select[Any]:
     return _entries().where(ledger.c.version_id == version_id, or_(live, half)).order_by(ledger.c.id)
 
 
+def champions_with_age() -> Select[Any]:
+    """Every champion and when its version was registered."""
+    joined = champions.join(models, models.c.id == champions.c.model_id).join(versions, versions.c.id == champions.c.version_id)
+    return select(models.c.name, versions.c.number, versions.c.registered_at).select_from(joined).order_by(models.c.key)
+
+
+def behind(changed_before: datetime) -> Select[Any]:
+    """Consumers that have not answered a champion who was there before that moment."""
+    joined = (
+        deliveries.join(champions, champions.c.model_id == deliveries.c.model_id)
+        .join(models, models.c.id == deliveries.c.model_id)
+        .join(versions, versions.c.id == champions.c.version_id)
+    )
+    wanted = select(
+        deliveries.c.deployment, deliveries.c.consumer, deliveries.c.acknowledged,
+        models.c.name, versions.c.number, champions.c.revision, champions.c.changed_at,
+    )  # fmt: skip
+    late = wanted.select_from(joined).where(deliveries.c.acknowledged < champions.c.revision, champions.c.changed_at < changed_before)
+    return late.order_by(models.c.key, deliveries.c.deployment, deliveries.c.consumer)
+
+
+def left_open(opened_before: datetime) -> Select[Any]:
+    """Intents of the newest generation of their output, older than that moment and without commit."""
+    newest = ledger.c.generation == partitions.c.generation
+    return _entries().where(newest, ledger_commits.c.entry_id.is_(None), ledger.c.opened_at < opened_before).order_by(ledger.c.id)
+
+
 def unrecorded_uses(version_id: int) -> Select[Any]:
     """Runs that were given a version's path, and of which the ledger does not know what they wrote with it."""
     wrote = exists().where(

@@ -172,6 +172,12 @@ def revisions() -> Select[Any]:
     return select(models.c.name, champions.c.revision).select_from(joined).where(champions.c.version_id.is_not(None))
 
 
+def champion_formats() -> Select[Any]:
+    """The format of every champion."""
+    joined = champions.join(models, models.c.id == champions.c.model_id).join(versions, versions.c.id == champions.c.version_id)
+    return select(models.c.name, versions.c.format).select_from(joined).order_by(models.c.key)
+
+
 def is_imported(uid: str) -> Select[Any]:
     """Whether a version came from another registry or another table."""
     return select(versions.c.is_imported).where(versions.c.uid == uid)
