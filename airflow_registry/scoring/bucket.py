@@ -86,14 +86,13 @@ class ObjectFolder:
         return found if "files" in found else None
 
     def holds_output(self) -> bool:
-        """Whether the data object is the one that the manifest names."""
+        """Whether the objects are those that the manifest names."""
         try:
             found = self.manifest()
         except ManifestMismatchError:
             return False
         named = {file["name"]: file.get("version") for file in (found or {}).get("files", ())}
-        data = self.client.head(self.key(DATA_NAME)) if DATA_NAME in named else None
-        return data is not None and data.version == named[DATA_NAME]
+        return DATA_NAME in named and all(self.condition(name).version == version for name, version in named.items())
 
     def look(self) -> tuple[dict[str, Any], Condition]:
         """What stands in the manifest, {} if there is none, and what a write that replaces it must find.
