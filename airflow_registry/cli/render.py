@@ -89,10 +89,10 @@ def _plain_lines(answer: Answer) -> Iterator[str]:
         if position:
             yield ""
         if isinstance(block, str):
-            yield block
+            yield shown(block)
             continue
         if block.title:
-            yield block.title
+            yield shown(block.title)
         yield from _facts_lines(block) if isinstance(block, Facts) else _table_lines(block)
 
 
@@ -128,10 +128,10 @@ def _write_rich(answer: Answer, stream: TextIO | None = None) -> None:
         if position:
             console.print()
         if isinstance(block, str):
-            console.print(block)
+            console.print(shown(block))
             continue
         if block.title:
-            console.print(block.title, style="bold")
+            console.print(shown(block.title), style="bold")
         console.print(_rich_facts(block) if isinstance(block, Facts) else _rich_table(block) if block.rows else block.empty)
 
 
