@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd  # noqa: TID253  a program of its own, no DAG file
 import skops.io  # noqa: TID253  the same
+from pyarrow import fs  # noqa: TID253  the same
 
 # What a HistGradientBoosting pipeline consists of; skops loads nothing that is not named.
 TREES = "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"
@@ -13,7 +14,8 @@ TRUSTED = [TREES, "functools.partial", "sklearn.utils.validation.check_array"]
 
 def main(model_file: str, inputs: str, output: str) -> None:
     """Write `<output>/predictions.parquet` with one row for each input row."""
-    model = skops.io.load(model_file, trusted=TRUSTED)
+    store, path = fs.FileSystem.from_uri(model_file)  # a local path, or s3://
+    model = skops.io.loads(store.open_input_stream(path).read(), trusted=TRUSTED)
     rows = pd.read_parquet(inputs)
     rows["prediction"] = model.predict(rows[list(model.feature_names_in_)])
     Path(output).mkdir(parents=True, exist_ok=True)

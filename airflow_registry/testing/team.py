@@ -37,6 +37,7 @@ CHECK_TIMEOUT_S = 60.0
 DATABASE = "postgres"  # the service whose image sets itself up at its first start
 ENTRY_POINTS = {"chrislusf/seaweedfs": ("weed", "-logtostderr=true")}
 FOREIGN = ("AIRFLOW", "AWS_", "PG", "CELERY", "_AIRFLOW")
+_AIRFLOW = ("airflow", "bash", "python")
 
 # The S3 server's image has curl; a machine that has only Python and make does not.
 _CURL = """#!{python}
@@ -159,9 +160,9 @@ class Team(RunningAirflow):
         return file.read_text(errors="replace") if file.exists() else ""
 
     def log_tail(self) -> str:
-        """The last lines of every service."""
-        tails = [f"--- {name}\n" + "\n".join(self.log(name).splitlines()[-LOG_TAIL_LINES:]) for name in self.families]
-        return "\n".join(tails)
+        """The last lines of Airflow's services; the stores' are long and seldom say anything."""
+        names = [name for name in self.families if self.file.services[name].command[0] in _AIRFLOW]
+        return "\n".join(f"--- {name}\n" + "\n".join(self.log(name).splitlines()[-LOG_TAIL_LINES:]) for name in names)
 
     # -- accidents ------------------------------------------------------------------------------------------------------------
     def freeze(self, service: str) -> None:
@@ -184,6 +185,8 @@ class Team(RunningAirflow):
         Raises:
             TeamError: If a process is still there after SIGKILL.
         """
+        for family in self.families.values():  # all at once, or those who are left would wait for those who are gone
+            family.send(signal.SIGKILL)
         alive = [process for family in self.families.values() for process in family.end(signal.SIGKILL)]
         if alive:
             raise TeamError(f"Processes that cannot be stopped: {[process.pid for process in alive]}.\n{self.log_tail()}")
