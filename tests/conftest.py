@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_registry.testing import s3
+from airflow_registry.testing import gcs, s3
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,3 +25,20 @@ def s3_server() -> Iterator[s3.S3Server]:
 def s3_bucket(s3_server: s3.S3Server) -> str:
     """The name of an empty bucket on it."""
     return s3_server.make_bucket()
+
+
+@pytest.fixture(scope="session")
+def gcs_server() -> Iterator[gcs.GcsServer]:
+    """An emulator of Google Cloud Storage; where it cannot start, the tests fail."""
+    with gcs.gcs_server() as server:
+        yield server
+
+
+@pytest.fixture
+def gcs_bucket(gcs_server: gcs.GcsServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The name of an empty bucket on it, with what Google's library needs in the environment; faults end with the test."""
+    for name, value in gcs_server.env().items():
+        monkeypatch.setenv(name, value)
+    gcs_server.requests.clear()
+    yield gcs_server.make_bucket()
+    gcs_server.faults.clear()

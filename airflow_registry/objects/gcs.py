@@ -135,9 +135,8 @@ class GcsClient:
     def delete(self, key: str) -> None:
         """Remove an object."""
         doing = self._connection.doing(f"delete {self.uri(key)}", "storage.objects.delete")
-        blob = self._connection.blob(key)
         with suppress(ArtifactNotFoundError):
-            self._connection.insist(lambda: blob.delete(timeout=self._connection.timeout, retry=None), doing)
+            self._connection.insist(lambda: self._connection.blob(key).delete(timeout=self._connection.timeout, retry=None), doing)
 
     def check(self) -> None:
         """Raise unless the bucket can be listed."""
@@ -167,12 +166,7 @@ class GcsClient:
     def _look(self, key: str, version: str | None = None) -> Any:  # noqa: ANN401
         """Google's view of an object that must be there, in that version if one is named."""
         generation = None if version is None else generation_of(version)
-        blob = self._connection.blob(key)
-        timeout = self._connection.timeout
-        self._connection.insist(
-            lambda: blob.reload(projection="noAcl", if_generation_match=generation, timeout=timeout, retry=None), self._reading(key)
-        )
-        return blob
+        return self._connection.insist(lambda: self._connection.look(key, generation), self._reading(key))
 
 
 def _info(blob: Any) -> ObjectInfo:  # noqa: ANN401

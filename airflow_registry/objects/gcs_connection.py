@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_registry.errors import MissingDependencyError
@@ -52,7 +54,9 @@ class GcsConnection:
         """What `call` returns, repeated where that helps."""
         tries = min(attempts or self.options.attempts, self.options.attempts)
         backoff = Backoff(attempts=tries, first_delay_s=self.options.first_delay_s, stop=stop)
-        return persist(lambda: self._telling(call, doing), explain=lambda error: explain(error, doing), backoff=backoff, done=done)
+        return persist(
+            lambda: self._telling(call, doing), explain=lambda error: explain(error, self._here(doing)), backoff=backoff, done=done
+        )
 
     def client(self) -> Any:  # noqa: ANN401  google-cloud-storage has no types
         """Google's client, made at the first request: finding credentials may ask the metadata server."""
@@ -70,10 +74,15 @@ class GcsConnection:
         """Google's view of an object; nothing is asked."""
         return self.client().bucket(self.bucket).blob(key)
 
+    def look(self, key: str, generation: int | None = None) -> Any:  # noqa: ANN401
+        """What Google knows of an object, asked once; 0 bytes of it are read."""
+        blob = self.blob(key)
+        blob.reload(projection="noAcl", if_generation_match=generation, timeout=self.timeout, retry=None)
+        return blob
+
     def doing(self, what: str, right: str) -> Doing:
         """What is tried, with where that is."""
-        endpoint = "Google Cloud Storage" if self._client is None else str(self._client.api_endpoint)
-        return Doing(what=what, right=right, bucket=self.bucket, endpoint=endpoint)
+        return self._here(Doing(what=what, right=right, bucket=self.bucket, endpoint="Google Cloud Storage"))
 
     def page(self, prefix: str, delimiter: str | None, token: str | None, most: int | None) -> tuple[list[Any], list[str], str | None]:
         """One page of a listing: objects, folders, and where the next page begins."""
@@ -83,11 +92,16 @@ class GcsConnection:
         blobs = list(next(listing.pages, ()))
         return blobs, sorted(listing.prefixes), listing.next_page_token
 
+    def _here(self, doing: Doing) -> Doing:
+        """With the address that is spoken to, which Google's client knows once it is made."""
+        return doing if self._client is None else replace(doing, endpoint=str(self._client.api_endpoint))
+
     def _telling(self, call: Callable[[], T], doing: Doing) -> T:
         """What `call` returns; where nothing is there, the first time somebody asks whether the bucket is."""
         try:
             return call()
         except Exception as error:
+            _let_go(error)
             if is_missing(error) and not self._bucket_is_there:
                 self._ask_for_bucket(doing)
             raise
@@ -102,14 +116,11 @@ class GcsConnection:
             return
         except Exception as error:
             if is_missing(error):
-                raise no_bucket(doing).error from error
+                raise no_bucket(self._here(doing)).error from error
             raise
 
     def _make_client(self) -> Any:  # noqa: ANN401
-        try:
-            from google.cloud import storage
-        except ImportError as error:
-            raise MissingDependencyError.extra("google-cloud-storage", "gcs", "A gs:// address") from error
+        storage = _google()
         from requests.adapters import HTTPAdapter
 
         credentials = self.options.gcs_credentials() if self.options.gcs_credentials else None
@@ -117,6 +128,24 @@ class GcsConnection:
         client._http.mount("https://", HTTPAdapter(pool_maxsize=THREADS + 2))  # noqa: SLF001  else threads beyond ten open new connections
         client._http.mount("http://", HTTPAdapter(pool_maxsize=THREADS + 2))  # noqa: SLF001
         return client
+
+
+def _let_go(error: Exception) -> None:
+    """Google's library leaves the answer to a refused download open, and with it one of the connections."""
+    response = getattr(error, "response", None)
+    if response is not None and hasattr(response, "close"):
+        response.close()
+
+
+def _google() -> Any:  # noqa: ANN401
+    """Google's library; on its first import it warns of a package for gRPC, which is not used here."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ImportWarning)
+            from google.cloud import storage
+    except ImportError as error:
+        raise MissingDependencyError.extra("google-cloud-storage", "gcs", "A gs:// address") from error
+    return storage
 
 
 def _scoped(credentials: Any) -> Any:  # noqa: ANN401

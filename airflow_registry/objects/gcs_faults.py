@@ -26,12 +26,12 @@ _CREDENTIALS = (
 
 def explain(error: Exception, doing: Doing) -> Fault:
     """What an error of google-cloud-storage means; errors of this package stay as they are."""
+    if isinstance(error, (RegistryError, PreconditionError, Stopped)):
+        return Fault(error=error)
     from google.api_core.exceptions import GoogleAPICallError
     from google.auth.exceptions import GoogleAuthError
     from google.cloud.storage.exceptions import DataCorruption
 
-    if isinstance(error, (RegistryError, PreconditionError, Stopped)):
-        return Fault(error=error)
     if isinstance(error, GoogleAPICallError):
         return _answered(error, doing)
     if isinstance(error, DataCorruption):
@@ -41,9 +41,7 @@ def explain(error: Exception, doing: Doing) -> Fault:
 
 def is_missing(error: Exception) -> bool:
     """Whether the store said that an object, or its bucket, is not there."""
-    from google.api_core.exceptions import NotFound
-
-    return isinstance(error, NotFound)
+    return getattr(error, "code", None) == 404  # no import: it must also be asked where Google's library is not installed
 
 
 def no_bucket(doing: Doing) -> Fault:

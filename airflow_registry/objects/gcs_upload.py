@@ -16,7 +16,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow_registry.errors import ArtifactNotFoundError, CorruptionError, StorageUnavailableError
+from airflow_registry.errors import ArtifactNotFoundError, CorruptionError, StorageRefusedError, StorageUnavailableError
 from airflow_registry.objects.base import PreconditionError
 from airflow_registry.objects.gcs_faults import explain
 from airflow_registry.objects.parallel import MIB
@@ -102,6 +102,8 @@ class Write:
         """The object that `send` made. If an attempt whose answer got lost made it, the next attempt finds it there: it is ours."""
         try:
             return self.connection.insist(send, self.doing)
+        except StorageRefusedError:
+            raise
         except (PreconditionError, StorageUnavailableError):
             found = self._ours()
             if found is None:
@@ -110,9 +112,8 @@ class Write:
 
     def _ours(self) -> Any:  # noqa: ANN401
         doing = self.connection.doing(f"see whether gs://{self.connection.bucket}/{self.key} was written", "storage.objects.get")
-        blob = self.connection.blob(self.key)
         try:
-            self.connection.insist(lambda: blob.reload(timeout=self.connection.timeout, retry=None), doing, attempts=2)
+            blob = self.connection.insist(lambda: self.connection.look(self.key), doing, attempts=2)
         except (ArtifactNotFoundError, StorageUnavailableError):
             return None
         return blob if (blob.metadata or {}).get(WRITE_KEY) == self.uid else None

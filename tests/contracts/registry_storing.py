@@ -87,8 +87,8 @@ class Storing(RegistryBase):
         (tmp_path / "model.bin").write_bytes(b"weights")
         version = registry.register("lead", tmp_path / "model.bin", copy=False)
         assert (version.remote_path, version.artifact.is_stored) == (str(tmp_path / "model.bin"), False)
-        far = registry.register("lead", "s3://bucket/model.bin", copy=False)
-        assert (far.remote_path, far.digest, far.artifact.is_stored) == ("s3://bucket/model.bin", None, False)
+        far = registry.register("lead", "hdfs://lake/model.bin", copy=False)
+        assert (far.remote_path, far.digest, far.artifact.is_stored) == ("hdfs://lake/model.bin", None, False)
         with pytest.raises(InvalidInputError, match="cannot be verified"):
             far.load()
 
