@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from airflow_registry.config import Settings
     from airflow_registry.domain.diagnosis import Diagnosis
     from airflow_registry.service.registry import ModelRegistry
+
+_LOGIN = re.compile(r"//[^/@]*@")  # nobody should write a secret key into a URI, and somebody will
 
 
 class SettingsSource(Protocol):
@@ -95,6 +98,7 @@ class Call:
         """One line on stderr: the registry, without its password, and where that setting came from."""
         where = self.settings
         sys.stderr.write(
-            f"Registry: {database} ({where.origins['database']}). Artifacts: {where.artifacts} ({where.origins['artifacts']}). "
+            f"Registry: {database} ({where.origins['database']}). "
+            f"Artifacts: {_LOGIN.sub('//***@', where.artifacts)} ({where.origins['artifacts']}). "
             f"Deployment: {where.deployment}.\n"
         )

@@ -31,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0 done, 1 refused, 130 interrupted; wrong usage leaves through argparse, with 2.
     """
+    if not (sys.argv[1:] if arguments is None else arguments):
+        parser().print_help(sys.stderr)  # whoever types the bare name wants to know what there is
+        return USAGE
     options = parser().parse_args(arguments)
     return run(options.command, options, Environment())
 
@@ -109,7 +112,9 @@ def parser() -> argparse.ArgumentParser:
         group, _, name = command.name.rpartition(" ")
         if group not in places:
             places[group] = listed.add_parser(group, help=commands.GROUPS[group]).add_subparsers(required=True, metavar="ACTION")
-        _add(places[group].add_parser(name, help=command.help, description=command.description or command.help), command, source)
+        described = command.description or f"{command.help[0].upper()}{command.help[1:]}."
+        example = f"example: {top.prog} {command.example}"
+        _add(places[group].add_parser(name, help=command.help, description=described, epilog=example), command, source)
     return top
 
 

@@ -86,6 +86,7 @@ def _action(command: commands.Command) -> CLICommand:
         func=partial(_run, command),
         args=[_arg(entry) for entry in (*command.every_argument, *AirflowSettings.arguments)],
         description=command.description or command.help,
+        epilog=f"example: {AirflowSettings.program} {command.example}",
     )
 
 

@@ -112,7 +112,14 @@ def test_without_an_address_the_environment_says_where(file, monkeypatch, capsys
     assert "from: environment AIRFLOW_REGISTRY_DATABASE" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("arguments", [[], ["db"], ["db", "downgrade"], ["db", "upgrade", "--databse", "x"], ["nonsense"]])
+def test_the_bare_name_lists_the_commands(capsys):
+    assert main([]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "whois" in err
+
+
+@pytest.mark.parametrize("arguments", [["db"], ["db", "downgrade"], ["db", "upgrade", "--databse", "x"], ["nonsense"]])
 def test_a_wrong_command_line_is_exit_code_2_with_the_usage(arguments, capsys):
     with pytest.raises(SystemExit) as caught:
         main(arguments)
