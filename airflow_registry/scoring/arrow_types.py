@@ -81,13 +81,13 @@ def decoded(column: pa.Array) -> pa.Array:
 def holds_nan(column: pa.Array) -> bool:
     """Whether a float column without nulls holds a NaN.
 
-    The sum of the squares is NaN then and only then. Measured on 65,536 doubles: 5 µs, half of what `max` and a tenth of what
-    Arrow's `is_nan` takes. The caller lets numpy be silent about an overflow.
+    The largest value is NaN then and only then. Measured on 65,536 doubles: 9 µs, a fifth of what Arrow's `is_nan` takes; a sum of
+    squares is quicker on an idle machine, but its library starts threads for it.
     """
     import numpy as np
 
     values = column.to_numpy(zero_copy_only=True)
-    return bool(np.isnan(np.dot(values, values)))
+    return bool(np.isnan(np.maximum.reduce(values, initial=-np.inf)))
 
 
 def absent(column: pa.Array) -> np.ndarray[Any, Any]:
@@ -114,7 +114,7 @@ def converted(column: pa.Array, target: pa.DataType) -> tuple[pa.Array, np.ndarr
         return column, None
     if pa.types.is_floating(target):
         return _to_float(column, target)
-    if pa.types.is_floating(column.type):
+    if pa.types.is_floating(column.type) and (column.null_count or holds_nan(column)):
         column = _without_nan(column)
     if pa.types.is_boolean(target):
         return _to_bool(column)

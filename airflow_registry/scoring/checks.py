@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_registry.scoring import arrow_types
-from airflow_registry.scoring.arrow_types import absent, as_mask, converted, decoded, holds_nan, parse_type, value_type
+from airflow_registry.scoring.arrow_types import absent, as_mask, converted, holds_nan, parse_type, value_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -97,9 +97,19 @@ class Inspected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Step:
-    """One column as it comes in one schema."""
+    """One column as it comes in one schema.
+
+    Attributes:
+        is_encoded: Whether it comes as a dictionary.
+        stays_encoded: Whether the model gets that dictionary, because nobody knows what else it should get.
+        target: What the values are converted to, None if they are of that type.
+        categories: What a value must be one of.
+        recodes: Whether the model gets a dictionary of these categories.
+    """
 
     column: Column
+    is_encoded: bool
+    stays_encoded: bool
     target: pa.DataType | None
     finds_null: bool
     finds_nan: bool
@@ -110,34 +120,38 @@ class _Step:
     @property
     def is_needed(self) -> bool:
         """Whether there is anything to do."""
-        return self.finds_null or bool(self.bounds) or self.target is not None or self.categories is not None
+        is_decoded = self.is_encoded and not self.stays_encoded
+        return is_decoded or self.finds_null or bool(self.bounds) or self.target is not None or self.categories is not None
 
     def run(self, came: pa.Array) -> tuple[pa.Array, list[Finding]]:
         """What the model gets, and what is wrong."""
         found: list[Finding] = []
-        values = came = decoded(came)
-        if self.finds_null and (came.null_count or (self.finds_nan and holds_nan(came))):
-            self._find(found, "null", "is null, and had no null in training", absent(came), came)
+        values = plain = came.dictionary_decode() if self.is_encoded else came
+        if self.finds_null and (plain.null_count or (self.finds_nan and holds_nan(plain))):
+            self._find(found, "null", "is null, and had no null in training", absent(plain), plain)
         if self.target is not None:
-            values, unfit = converted(came, self.target)
-            self._find(found, "unrepresentable", f"is not representable as {self.target}", unfit, came)
+            values, unfit = converted(plain, self.target)
+            self._find(found, "unrepresentable", f"is not representable as {self.target}", unfit, plain)
         for exceeds, bound, says in self.bounds:
-            self._find(found, "range", says, _where(exceeds(values, bound)), came)
+            self._find(found, "range", says, _where(exceeds(values, bound)), plain)
         if self.categories is not None:
-            values, unseen = self._categorised(values)
-            self._find(found, "unseen", "has a category that training did not see", unseen, came)
-        return values, found
+            values, unseen = self._categorised(values, came.dictionary if self.is_encoded else None)
+            self._find(found, "unseen", "has a category that training did not see", unseen, plain)
+        return (came if self.stays_encoded else values), found
 
-    def _find(self, found: list[Finding], defect: str, says: str, mask: np.ndarray[Any, Any] | None, came: pa.Array) -> None:
+    def _find(self, found: list[Finding], defect: str, says: str, mask: np.ndarray[Any, Any] | None, plain: pa.Array) -> None:
         action = self.column.action(defect)
         if mask is not None and action != "pass":
-            found.append(Finding(column=self.column.name, defect=defect, action=action, says=says, mask=mask, values=came))
+            found.append(Finding(column=self.column.name, defect=defect, action=action, says=says, mask=mask, values=plain))
 
-    def _categorised(self, values: pa.Array) -> tuple[pa.Array, np.ndarray[Any, Any] | None]:
+    def _categorised(self, values: pa.Array, dictionary: pa.Array | None) -> tuple[pa.Array, np.ndarray[Any, Any] | None]:
+        import pyarrow as pa
         import pyarrow.compute as pc
 
         if self.recodes:
             return self._recoded(values)
+        if dictionary is not None and pc.all(pc.is_in(dictionary, value_set=pa.array(self.column.categories, dictionary.type))).as_py():
+            return values, None
         unseen = pc.and_(pc.invert(pc.is_in(values, value_set=self.categories)), values.is_valid())
         return values, _where(unseen)
 
@@ -172,19 +186,16 @@ class Inspector:
 
     def inspect(self, batch: pa.RecordBatch) -> Inspected:
         """What the model gets of a batch that holds its columns, and what is wrong with which rows."""
-        import numpy as np
         import pyarrow as pa
 
-        inputs = batch.select(list(self.names))
-        steps = self._steps(inputs.schema)
-        if not steps:
-            return Inspected(batch=batch, inputs=inputs)
-        columns, findings = inputs.columns, []
-        with np.errstate(over="ignore", invalid="ignore"):  # of the squares in holds_nan
-            for index, step in steps:
-                columns[index], found = step.run(columns[index])
-                findings += found
-        inputs = pa.RecordBatch.from_arrays(columns, names=list(self.names))
+        came = batch.select(list(self.names))
+        columns, findings, is_same = came.columns, [], True
+        for index, step in self._steps(came.schema):
+            values, found = step.run(columns[index])
+            findings += found
+            if values is not columns[index]:
+                columns[index], is_same = values, False
+        inputs = came if is_same else pa.RecordBatch.from_arrays(columns, names=list(self.names))
         return Inspected(batch=batch, inputs=inputs, findings=tuple(findings))
 
     def _steps(self, schema: pa.Schema) -> tuple[tuple[int, _Step], ...]:
@@ -235,12 +246,15 @@ def _step(column: Column, found: pa.DataType) -> _Step | None:
     """What an observed column needs when it comes in that type; None if nothing."""
     import pyarrow as pa
 
+    is_encoded = pa.types.is_dictionary(found)
     target = _target(column, value_type(found))
     categories = _categories(column, target or value_type(found))
     finds_null = column.nullable is False and column.action("null") != "pass"
     step = _Step(
         column=column,
-        target=None if target == found else target,
+        is_encoded=is_encoded,
+        stays_encoded=is_encoded and target is None and categories is None,
+        target=None if target == value_type(found) else target,
         finds_null=finds_null,
         finds_nan=pa.types.is_floating(value_type(found)),
         categories=categories,
