@@ -138,7 +138,7 @@ COMMANDS: tuple[Command, ...] = (
         name="predictions",
         help="what a model, or one version of it, wrote or meant to write",
         run="reading:predictions",
-        arguments=(argument("model", help="MODEL, or MODEL:NUMBER for one version", metavar="MODEL[:NUMBER]"), _LIMIT),
+        arguments=(argument("model", help="MODEL; or MODEL:NUMBER or MODEL@STAGE for one version", metavar="MODEL[:NUMBER]"), _LIMIT),
         example="predictions lead_scoring:8",
     ),
     Command(
@@ -281,6 +281,21 @@ COMMANDS: tuple[Command, ...] = (
         ),
         description="Writes one small object into the artifact store and removes it. `airflow registry doctor` also looks at Airflow.",
         example="doctor --json",
+    ),
+    Command(
+        name="init",
+        help="write a training DAG, a scoring DAG and a policy for a file of rows; they run as they are",
+        run="init:init",
+        arguments=(
+            argument("--data", help="CSV or parquet file with the rows to learn from", metavar="FILE", required=True),
+            argument("--target", help="column to predict", metavar="COLUMN", required=True),
+            argument("--model", help="name of the model; default: made of file and target", metavar="MODEL"),
+            argument("--dags", help="folder for the files; default: dags", metavar="DIR", default="dags"),
+            argument("--force", help="replace files that are there already", action="store_true"),
+        ),
+        description="Whether classes or a number are predicted, and from which columns, is decided by what the file holds and can be read "
+        "in the files. A first file of rows to score is put beside the data.",
+        example="init --data leads.csv --target converted",
     ),
     Command(
         name="policy check",
