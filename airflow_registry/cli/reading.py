@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_registry.cli import documents
-from airflow_registry.cli.answer import Answer, Facts, Table, UsageError
+from airflow_registry.cli.answer import Answer, Facts, Table
 from airflow_registry.cli.show import metrics_text, size
 
 if TYPE_CHECKING:
@@ -85,10 +85,11 @@ def diff(call: Call) -> Answer:
 
 def predictions(call: Call) -> Answer:
     """What a model, or one version of it, wrote."""
-    model, _, number = call["model"].partition(":")
-    if ":" in call["model"] and not number:
-        raise UsageError(f"{call['model']!r} is neither MODEL nor MODEL:VERSION")
-    found = _newest(call.registry.predictions(model, number or None), call["limit"])
+    model, number = call["model"], None
+    if ":" in model or "@" in model:
+        version = call.registry.get(model)
+        model, number = version.model, version.number
+    found = _newest(call.registry.predictions(model, number), call["limit"])
     return Answer(
         document={"predictions": [documents.entry(entry) for entry in found]},
         blocks=[_ledger_table(found, empty=f"The ledger knows no output of {call['model']}.")],

@@ -163,6 +163,7 @@ def test_predictions_tell_live_from_unfinished(scored, lead, command, answer):
     assert unfinished.split()[1:3] == ["1", "unfinished"]
     found = answer("predictions", "lead:1")["predictions"]
     assert [list(entry) for entry in found] == [ENTRY_KEYS, ENTRY_KEYS]
+    assert answer("predictions", "lead@production")["predictions"] == found
     assert answer("predictions", "lead:2") == {"predictions": []}
     assert [entry["partition"] for entry in answer("predictions", "lead", "--limit", 1)["predictions"]] == ["b"]
 
@@ -213,6 +214,8 @@ def test_whois_of_a_stranger_is_exit_code_1(registry, model_file, command):
         (["show", "lead"], "invalid_input"),
         (["history", "no pe"], "invalid_name"),
         (["predictions", "lead:x"], "invalid_input"),
+        (["predictions", "lead:"], "invalid_input"),
+        (["predictions", "lead:7"], "version_not_found"),
     ],
 )
 def test_what_is_not_there_is_exit_code_1_with_a_code(lead, command, arguments, code):
@@ -225,9 +228,7 @@ def test_what_is_not_there_is_exit_code_1_with_a_code(lead, command, arguments, 
     assert command(*arguments) == (1, "", err)
 
 
-@pytest.mark.parametrize(
-    "arguments", [["predictions", "lead:"], ["versions", "lead", "--limit", "0"], ["versions", "lead", "--limit", "-1"], ["versions"]]
-)
+@pytest.mark.parametrize("arguments", [["versions", "lead", "--limit", "0"], ["versions", "lead", "--limit", "-1"], ["versions"]])
 def test_what_cannot_be_meant_is_exit_code_2(lead, command, arguments, capsys):
     try:
         code = command(*arguments)[0]
