@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -25,7 +26,7 @@ from airflow_registry.testing.rest_client import POLL_INTERVAL_S, AirflowClient
 from airflow_registry.testing.running import LOG_TAIL_LINES, RunningAirflow, RunningAirflowError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
     from airflow_registry.service.registry import ModelRegistry
@@ -179,6 +180,21 @@ class Team(RunningAirflow):
         if alive := self.families[service].end(signal.SIGKILL):
             raise TeamError(f"Processes of {service} that cannot be killed: {[process.pid for process in alive]}.")
 
+    def restart(self, service: str, *, without: Sequence[str] = ()) -> None:
+        """Start a service that was killed again, and wait until it is healthy.
+
+        Args:
+            service: Its name.
+            without: Variables of the compose file that somebody forgot.
+        """
+        found = self.file.services[service]
+        kept = {name: value for name, value in found.environment.items() if name not in without}
+        changed = replace(found, environment=kept)
+        self.file = replace(self.file, services={**self.file.services, service: changed})
+        self._healthy.discard(service)
+        self._start(changed)
+        self._wait_for(changed, service, "service_healthy")
+
     def stop(self) -> None:
         """End every process that was started. Nothing of it is kept, so nobody is asked to come to an end.
 
@@ -244,10 +260,14 @@ class Team(RunningAirflow):
                 time.sleep(POLL_INTERVAL_S)
 
     def _prepare(self, service: Service) -> None:
-        """The service's folders, its volumes and its secrets."""
+        """The service's folders, its volumes, its configs and its secrets."""
         self._home(service).mkdir(parents=True, exist_ok=True)
         for mount in service.mounts:
             self.places.path(service, mount.target).mkdir(parents=True, exist_ok=True)
+        for target, name in service.configs.items():
+            file = self.places.path(service, target)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(self.places.text(service, self.file.configs[name]))
         secrets = self.places.path(service, SECRETS_FOLDER)
         secrets.mkdir(parents=True, exist_ok=True)
         for name in service.secrets:
@@ -258,8 +278,8 @@ class Team(RunningAirflow):
         """What the image's entry point does at its first start: an empty database, then the scripts that it finds."""
         self.postgres = self._cleanup.enter_context(postgres_server(port=self.places.port(service.name)))
         self._sql(service, "postgres", f'CREATE DATABASE "{service.environment["POSTGRES_DB"]}"')
-        for config in service.configs.values():
-            self._sql(service, service.environment["POSTGRES_DB"], self.places.text(service, self.file.configs[config]))
+        for script in service.configs:
+            self._sql(service, service.environment["POSTGRES_DB"], self.places.path(service, script).read_text())
 
     def _sql(self, service: Service, database: str, script: str) -> None:
         file = self.places.root(service.name) / "script.sql"

@@ -139,9 +139,33 @@ def test_the_guides_commands_make_exactly_the_secrets_that_the_file_wants(file, 
     assert {f"./secrets/{name}" for name in made} == set(file.secrets.values())
     assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
     assert len(set(made.values())) == len(made)
-    assert json.loads(made["s3_identities"])["identities"][1]["actions"] == [
-        f"{right}:airflow-registry" for right in ("Read", "Write", "List")
-    ]
+    actions = {one["name"]: one["actions"] for one in json.loads(made["s3_identities"])["identities"]}
+    assert actions == {"admin": ["Admin"], "airflow": []}  # the services' rights stand in the bucket's policy
+
+
+def test_the_services_role_may_update_the_tables_that_the_statements_update_and_no_other(file):
+    granted = re.search(r"GRANT UPDATE ON\s+(.*?)\s+TO", file.configs["rights"], re.DOTALL)[1]
+    code = "\n".join(module.read_text() for module in (ROOT / "airflow_registry" / "sql" / "statements").glob("*.py"))
+    upserts = [function for function in code.split("\ndef ") if "on_conflict_do_update" in function]
+    updated = {*re.findall(r"\bupdate\((\w+)\)", code), *(re.search(r"\binsert\((\w+)\)", function)[1] for function in upserts)}
+    assert {f"airflow_registry_{table}" for table in updated} == set(re.split(r",\s+", granted))
+    assert not re.findall(r"\bdelete\((\w+)\)", code), "grant DELETE on these tables too"
+
+
+def test_the_guide_shows_the_rights_and_the_policy_that_the_test_runs(file):
+    guide = GUIDE.read_text()
+    for config in ("rights", "bucket_policy"):
+        assert file.configs[config] in guide, config
+    for statement in re.findall(r"^(?:CREATE|ALTER|REVOKE|GRANT) .*registry.*;$", file.configs["databases"], re.MULTILINE):
+        role = statement.replace(":'owner_password'", "'...'").replace(":'app_password'", "'...'")
+        assert role in guide or role.startswith("ALTER DATABASE registry OWNER TO"), statement  # there the image has made it
+
+
+def test_the_guide_says_the_values_that_the_file_sets(file):
+    guide, found = GUIDE.read_text(), file.services["scheduler"].environment
+    rows = dict(re.findall(r"^\| `([\w.]+)` \| (\w+)(?: s)? \|", guide, re.MULTILINE))
+    assert len(rows) == 6
+    assert rows == {name: found[f"AIRFLOW__{name.replace('.', '__').upper()}"] for name in rows}
 
 
 def test_ports_are_open_to_this_machine_alone(document):

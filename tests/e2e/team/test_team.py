@@ -17,10 +17,10 @@ from botocore.exceptions import ClientError
 
 from airflow_registry.testing.flight_loop import INFERENCE, MODEL, TRAINING, FlightLoop
 from airflow_registry.testing.flights import Flights
-from tests.e2e.team.accident import SCORER, WORKERS, Saboteur
+from tests.e2e.team.accident import SCORER, UNSCORED, WORKERS, Saboteur
 
 pytestmark = pytest.mark.e2e
-MONTHS = {f"month=2013-{month:02d}" for month in range(1, 6)}
+MONTHS = {f"month=2013-{month:02d}" for month in range(1, 5)}
 SAMPLE = "month=2013-01"
 
 
@@ -33,10 +33,10 @@ def loop(team):
 @pytest.fixture(scope="module")
 def story(team, loop):
     """A month is judged and promoted, and while the promotion's run scores what there is, a worker dies."""
-    loop.begin("2013-05")
+    loop.begin("2013-04")
     with ThreadPoolExecutor() as beside:
         accident = beside.submit(Saboteur(team).accident)
-        step = loop.step("2013-05")
+        step = loop.step("2013-04")
     return {"step": step, "accident": accident.result(), "entries": loop.registry.predictions(MODEL)}
 
 
@@ -112,9 +112,17 @@ def test_the_artifact_is_in_the_bucket_byte_for_byte(loop, story, bucket):
 
 
 @pytest.mark.parametrize(
-    "statement", ["CREATE TABLE mine (x int)", "DROP TABLE airflow_registry_audit", "TRUNCATE airflow_registry_ledger"]
+    "statement",
+    [
+        "CREATE TABLE mine (x int)",
+        "ALTER TABLE airflow_registry_models ADD COLUMN mine int",
+        "DROP TABLE airflow_registry_audit",
+        "TRUNCATE airflow_registry_ledger",
+        "UPDATE airflow_registry_audit SET action = 'nothing happened'",
+        "DELETE FROM airflow_registry_ledger_commits",
+    ],
 )
-def test_the_services_role_may_not_change_tables(team, story, statement):
+def test_the_services_role_may_change_no_table_and_no_history(team, story, statement):
     with psycopg.connect(team.database_url("registry_app")) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute(statement.encode())
 
@@ -126,10 +134,16 @@ def test_the_registrys_roles_have_no_way_into_airflows_database(team):
             psycopg.connect(url)
 
 
-def test_the_services_keys_open_their_bucket_and_nothing_else(team, story, bucket):
-    with pytest.raises(ClientError, match="AccessDenied"):
-        bucket.create_bucket(Bucket="mine-too")
-    assert bucket.list_objects_v2(Bucket="airflow-registry")["KeyCount"] > 0
+def test_the_services_keys_open_their_bucket_and_delete_nothing_in_it(loop, story, bucket):
+    key = loop.registry.production(MODEL).remote_path.removeprefix("s3://airflow-registry/")
+    for refused in (
+        lambda: bucket.delete_object(Bucket="airflow-registry", Key=key),
+        lambda: bucket.create_bucket(Bucket="mine-too"),
+        lambda: bucket.put_bucket_policy(Bucket="airflow-registry", Policy="{}"),
+    ):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            refused()
+    assert bucket.head_object(Bucket="airflow-registry", Key=key)["ContentLength"] > 0
 
 
 def test_the_health_checks_tell_the_dead_worker_from_the_living(team, story):
@@ -143,3 +157,17 @@ def test_the_command_line_in_a_container_acts_on_the_same_registry(team, story):
     done = team.run(living, ["airflow-registry", "versions", MODEL, "--json"])
     assert done.returncode == 0, done.stderr
     assert "s3://airflow-registry/" in done.stdout
+
+
+def test_a_worker_that_was_not_told_where_the_registry_is_says_what_to_set(team, loop, story):
+    dead = story["accident"].worker
+    team.kill(next(worker for worker in WORKERS if worker != dead))
+    team.restart(dead, without=("AIRFLOW_REGISTRY_DATABASE", "AIRFLOW_REGISTRY_ARTIFACTS"))
+    run_id = loop.client.trigger(INFERENCE)
+    assert loop.client.wait_for_run(INFERENCE, run_id)["state"] == "failed"
+    tasks = {task["task_id"]: task for task in loop.client.task_instances(INFERENCE, run_id)}
+    assert (tasks[UNSCORED]["state"], tasks[UNSCORED]["try_number"]) == ("failed", 1)
+    text = loop.client.log(INFERENCE, run_id, UNSCORED)
+    assert "CeleryExecutor" in text
+    assert "AIRFLOW_REGISTRY_DATABASE" in text
+    assert not [*team.places.root(dead).rglob("airflow_registry.db")]
