@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_registry.artifacts.digest import files_of
+from airflow_registry.errors import StorageUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,6 +76,25 @@ def sync(path: Path) -> None:
 def workspace(folder: Path) -> Iterator[Path]:
     """A temporary folder inside `folder`, on the same disk; removed with all that is left in it."""
     path = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=folder))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def private_folder() -> Iterator[str]:
+    """A folder in the system's temporary folder (`TMPDIR`) that only this user can enter; it goes with the context.
+
+    Raises:
+        StorageUnavailableError: If none can be made.
+    """
+    try:
+        path = tempfile.mkdtemp(prefix="airflow_registry-")
+    except OSError as error:  # a full disk looks like a missing folder to tempfile
+        raise StorageUnavailableError(
+            f"No temporary folder can be made: {error}. Nothing was changed. Free space, or set TMPDIR to a folder on another disk."
+        ) from error
     try:
         yield path
     finally:

@@ -7,7 +7,6 @@ between leaves a temporary folder at most. Readers never trust bytes that somebo
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,17 @@ from typing import TYPE_CHECKING, Any
 from airflow_registry.artifacts.base import Stored, artifact_name
 from airflow_registry.artifacts.digest import content_of
 from airflow_registry.artifacts.dispatch import local_path, scheme_of
-from airflow_registry.artifacts.durable import TEMPORARY, copy_content, locked, make_folder, sync, workspace, write_new, write_whole
+from airflow_registry.artifacts.durable import (
+    TEMPORARY,
+    copy_content,
+    locked,
+    make_folder,
+    private_folder,
+    sync,
+    workspace,
+    write_new,
+    write_whole,
+)
 from airflow_registry.artifacts.failures import not_found, reading, writing
 from airflow_registry.artifacts.plain import (
     compare,
@@ -92,7 +101,7 @@ class LocalArtifactStore:
     def open_verified(self, remote_path: str, digest: Digest) -> Iterator[str]:
         """A verified private copy in the system's temporary folder (`TMPDIR`), which only this user can enter."""
         origin = self._present(remote_path)
-        with tempfile.TemporaryDirectory(prefix="airflow_registry-", ignore_cleanup_errors=True) as private:
+        with private_folder() as private:
             copy = Path(private, origin.name)
             with writing(f"copy {remote_path} to {private} (set TMPDIR to use another disk)"):
                 copy_verified(origin, copy, digest, flush=False)

@@ -11,7 +11,6 @@ Reading copies to the local disk and compares the copy, because anybody with rig
 from __future__ import annotations
 
 import random
-import tempfile
 import time
 import uuid
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_registry.artifacts.base import MANIFEST_SUFFIX, Stored, artifact_name
 from airflow_registry.artifacts.digest import Manifest, content_of
 from airflow_registry.artifacts.dispatch import local_path
-from airflow_registry.artifacts.durable import make_folder, sync, workspace
+from airflow_registry.artifacts.durable import make_folder, private_folder, sync, workspace
 from airflow_registry.artifacts.failures import writing
 from airflow_registry.artifacts.object_files import (
     files_below,
@@ -112,7 +111,7 @@ class ObjectArtifactStore:
     def open_verified(self, remote_path: str, digest: Digest) -> Iterator[str]:
         """A verified private copy in the system's temporary folder (`TMPDIR`), which only this user can enter."""
         name = self._name(remote_path)
-        with tempfile.TemporaryDirectory(prefix="airflow_registry-", ignore_cleanup_errors=True) as private:
+        with private_folder() as private:
             with writing(f"copy {remote_path} to {private} (set TMPDIR to use another disk)"):
                 self._read(remote_path, digest, Path(private, name))
             yield str(Path(private, name))

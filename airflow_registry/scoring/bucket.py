@@ -15,12 +15,11 @@ Invariants:
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from airflow_registry.artifacts.durable import private_folder
 from airflow_registry.errors import InvalidInputError, ManifestMismatchError, StorageUnavailableError
 from airflow_registry.objects.base import ABSENT, Condition, PreconditionError
 from airflow_registry.objects.dispatch import join, open_bucket
@@ -119,13 +118,10 @@ class ObjectFolder:
     @contextmanager
     def staging(self, provenance: Provenance, generation: int) -> Iterator[ObjectStage]:
         """Make a folder on this machine's disk, which goes with the context."""
-        folder = tempfile.mkdtemp(prefix="airflow-registry-output-")
-        try:
+        with private_folder() as folder:
             stage = ObjectStage(self, folder, provenance, generation)
             stage.refuse_older(self.look_or_repair()[0])
             yield stage
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
     def _content(self) -> tuple[bytes | None, Condition]:
         for _ in range(_ATTEMPTS):

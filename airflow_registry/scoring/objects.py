@@ -9,8 +9,6 @@ from __future__ import annotations
 import fnmatch
 import io
 import os
-import shutil
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from hashlib import sha256
 from itertools import takewhile
 from typing import TYPE_CHECKING, cast
 
+from airflow_registry.artifacts.durable import private_folder
 from airflow_registry.domain.names import Digest
 from airflow_registry.errors import ArtifactNotFoundError, InvalidInputError
 from airflow_registry.objects.base import PreconditionError
@@ -91,7 +90,7 @@ def _listed(client: ObjectClient, key: str) -> Iterator[ObjectInfo]:
 
 
 class ObjectTree:
-    """Keys of a bucket, read as paths; those that end in `/` are how some tools mark a folder, and hold nothing.
+    """Keys of a bucket, read as paths; those that end in `/` are how some tools mark an empty folder.
 
     Args:
         client: Of the bucket.
@@ -103,10 +102,12 @@ class ObjectTree:
         self._objects: dict[str, ObjectInfo] = {}
         self._folders: dict[str, set[str]] = {}
         for found in objects:
-            if not found.key.endswith("/"):
-                path = f"{client.root}/{found.key}"
+            path = f"{client.root}/{found.key}".rstrip("/")
+            if found.key.endswith("/"):
+                self._folders.setdefault(path, set())
+            else:
                 self._objects[path] = found
-                self._add_folders(path)
+            self._add_folders(path)
 
     def is_file(self, path: str) -> bool:
         """Whether an object has this very key."""
@@ -207,14 +208,11 @@ class ObjectFiles:
     def whole(self, name: str) -> Iterator[str]:
         """A copy on this machine's disk, of the listed version; it goes with the context."""
         found = self.objects[name]
-        folder = tempfile.mkdtemp(prefix="airflow-registry-input-")
-        try:
+        with private_folder() as folder:
             path = f"{folder}/{_local_name(found.key)}"
             with self._reading(name):
                 self.client.download(found.key, path, version=found.version)
             yield path
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
     def check_unchanged(self) -> None:
         """All that was read was of the listed versions; what came later changes nothing."""

@@ -7,11 +7,11 @@ it is (`copy=False`), or uploads itself (`to_remote`), is marked as not stored b
 from __future__ import annotations
 
 import os
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airflow_registry.artifacts.durable import private_folder
 from airflow_registry.domain.model import Artifact
 from airflow_registry.domain.names import ModelName, refuse_unrendered
 from airflow_registry.errors import InvalidInputError, one_of
@@ -78,7 +78,7 @@ def _at_hand(core: Core, source: str) -> Iterator[str]:
     if not is_object_uri(source):
         yield local_path(source)
         return
-    with tempfile.TemporaryDirectory(prefix="airflow_registry_") as folder:
+    with private_folder() as folder:
         yield core.artifacts.fetch(source, None, folder)
 
 
@@ -112,7 +112,7 @@ def _upload_itself(core: Core, model: ModelName, artifact: object) -> Artifact:
 def _serialize(core: Core, model: ModelName, artifact: object, *, format_: str | None) -> Artifact:
     from airflow_registry.modeling import formats
 
-    with tempfile.TemporaryDirectory(prefix="airflow_registry_") as folder:
+    with private_folder() as folder:
         written = formats.serialize(artifact, folder, format=format_, trusted_types=core.settings.trusted_types)
         stored = core.artifacts.put(str(written.path), model=model)
     return Artifact(
