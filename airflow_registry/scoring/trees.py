@@ -99,7 +99,8 @@ class LocalTree:
 
     def matches(self, pattern: str) -> list[str]:
         """What a glob finds apart from bookkeeping, by path."""
-        return sorted(path for path in glob.glob(pattern, recursive=True) if not is_hidden(os.path.basename(path)))  # noqa: PTH119, PTH207
+        found = {path.rstrip("/") for path in glob.glob(pattern, recursive=True)}  # noqa: PTH207  `**` finds the folder itself as `folder/`
+        return sorted(path for path in found if not is_hidden(os.path.basename(path)))  # noqa: PTH119
 
     def found(self, files: Sequence[str]) -> LocalFiles:
         """Files, in the state in which they are now."""

@@ -58,3 +58,10 @@ class FakeClient:
         data = Path(path).read_bytes()
         assert digest == Digest(f"sha256:{hashlib.sha256(data).hexdigest()}")
         return self.write(key, data, condition=condition)
+
+    def list(self, prefix=""):
+        self.before(f"list {prefix}")
+        return [self.bucket.info(key) for key in sorted(self.bucket.objects) if key.startswith(prefix)]
+
+    def download(self, key, path, *, version=None):
+        Path(path).write_bytes(self.read(key, version=version))
