@@ -35,11 +35,11 @@ def observed(column: Column, values: Any) -> Column:  # noqa: ANN401  a pandas S
     if not len(values):
         return column
     slices = _Slices(values)
-    column = replace(column, nullable=slices.has_nulls())
     if column.type is None:  # nothing but nulls, or objects of several types
-        return column
+        return replace(column, nullable=slices.lacks_values())
     low, high = _range(slices)
-    return _with_categories(replace(column, low=low, high=high), slices)
+    nullable = slices.lacks_values() or any(part.null_count for part in slices)  # pandas has columns in which NaN is not its null
+    return _with_categories(replace(column, nullable=nullable, low=low, high=high), slices)
 
 
 class _Slices:
@@ -59,14 +59,10 @@ class _Slices:
                 if not pa.types.is_null(part.type):
                     yield _without_nan(part)
 
-    def has_nulls(self) -> bool:
-        """Whether any value is null or NaN."""
+    def lacks_values(self) -> bool:
+        """Whether there are nulls, as pandas or Arrow see them."""
         isna = getattr(self._values, "isna", None)
-        if isna is not None:
-            return bool(isna().any())
-        import pyarrow.compute as pc
-
-        return bool(pc.any(pc.is_null(_plain(self._values), nan_is_null=True)).as_py())
+        return bool(isna().any()) if isna is not None else bool(_plain(self._values).null_count)
 
     def _slice(self, start: int) -> list[pa.Array]:
         import pyarrow as pa

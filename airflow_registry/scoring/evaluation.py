@@ -119,7 +119,7 @@ class _Excluded:
     def reasons(self) -> tuple[Reason, ...]:
         """Those of the judged version first."""
         told = {reason.says: reason for reason in (*self.others.reasons, *self.own.reasons)}
-        return tuple(sorted(told.values(), key=lambda reason: -reason.rows))
+        return tuple(sorted(told.values(), key=lambda reason: (-reason.rows, reason.says)))
 
 
 def evaluate(

@@ -103,7 +103,7 @@ class Quarantine:
     @property
     def reasons(self) -> tuple[Reason, ...]:
         """What is wrong, the commonest first."""
-        return tuple(sorted(self._reasons.values(), key=lambda reason: -reason.rows))
+        return tuple(sorted(self._reasons.values(), key=lambda reason: (-reason.rows, reason.says)))
 
     def _note(self, finding: Finding) -> None:
         first, rows = int(finding.mask.argmax()), int(finding.mask.sum())
@@ -123,19 +123,20 @@ class Quarantine:
         return (
             f"{self.where} was refused: {known}{self.quarantined} of {total} rows do not fit the model's signature, and at most "
             f"{allowed(total, self.max_share)} ({self.max_share:.2%}) may be set aside. Nothing was written. The commonest reasons:\n"
-            f"{summary(self.reasons)}\n{self._remedies()}"
+            f"{summary(self.reasons)}\n"
+            f"Correct the input; or, if such rows are to be expected, {self.remedy}, or {_lenient(self.reasons[0])}"
         )
 
     def _refusal_at_once(self, refused: Sequence[Finding]) -> str:
-        lines = "\n".join(f"  - {self._reasons[finding.reason]}" for finding in refused)
-        return f"{self.where} was refused: the model's signature lets no such row pass. Nothing was written.\n{lines}\n{self._remedies()}"
-
-    def _remedies(self) -> str:
-        worst = self.reasons[0]
+        reasons = [self._reasons[finding.reason] for finding in refused]
         return (
-            f"Correct the input; or, if such rows are to be expected, {self.remedy}, or register a version whose signature lets them "
-            f"pass: signature.with_policy({worst.column!r}, {worst.defect}='pass')."
+            f"{self.where} was refused: the model's signature lets no such row pass. Nothing was written.\n{summary(reasons)}\n"
+            f"Correct the input; or, if such rows are to be expected, {_lenient(reasons[0])}"
         )
+
+
+def _lenient(reason: Reason) -> str:
+    return f"register a version whose signature lets them pass: signature.with_policy({reason.column!r}, {reason.defect}='pass')."
 
 
 def set_aside(inspected: Inspected, bad: np.ndarray[Any, Any], keys: Sequence[str], first_row: int) -> pa.RecordBatch:
