@@ -5,10 +5,10 @@ The append-only tables need no UPDATE, and no table needs DELETE: a role without
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import text
+from sqlalchemy import false, text, update
 
 from airflow_registry.errors import RegistryError
 from airflow_registry.sql.tables import audit_head, champions, deliveries, leases, metadata, models, partitions, pins, version_stages
@@ -59,11 +59,11 @@ def rights(store: Store) -> Rights:
 
 
 def _with_fault(store: Store, found: Rights) -> Rights:
-    """Begin to write and change nothing: a read-only file, folder or server says so."""
-    from dataclasses import replace
-
+    """Write nothing at all, as a writer: a file that can only be read says so."""
     try:
-        with store.write():
+        with store.write() as tx:
+            if not found.is_server:  # a server was asked for the rights of each table
+                tx.run(update(audit_head).where(false()).values(seq=audit_head.c.seq))
             return found
     except RegistryError as error:
         return replace(found, fault=str(error))

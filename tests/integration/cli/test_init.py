@@ -64,9 +64,8 @@ def flowers(folder):
     [
         (leads, "converted", "leads_converted", ["lead_id", "prediction", "probability_0", "probability_1"]),
         (houses, "price €", "houses_2026_price", None),
-        (flowers, "kind", "flowers_kind", None),
     ],
-    ids=["classes", "number", "texts"],
+    ids=["classes", "number"],
 )
 def test_the_files_run_and_version_1_is_promoted_and_scores_the_first_rows(
     closed_loop, registry, tmp_path, capsys, make, target, model, columns
@@ -87,6 +86,12 @@ def test_the_files_run_and_version_1_is_promoted_and_scores_the_first_rows(
     assert (entry.is_live, len(rows), entry.quarantined) == (True, min(len(expected), 1000), 0)
     assert columns is None or list(rows.columns) == columns
 
-    again, *_ = closed_loop.run(f"train_{model}")
+
+def test_the_next_training_is_compared_with_the_champion(closed_loop, registry, tmp_path, capsys):
+    assert main(["init", "--data", str(flowers(tmp_path)), "--target", "kind", "--dags", str(tmp_path / "dags")]) == 0
+    closed_loop.load(tmp_path / "dags")
+    closed_loop.run("train_flowers_kind")
+    (again, *_) = closed_loop.run("train_flowers_kind")
     assert again.state == "success", again.tasks
-    assert [version.number for version in registry.versions(model)] == [1, 2]
+    assert [version.number for version in registry.versions("flowers_kind")] == [1, 2]
+    assert any("v1" in reason.text for reason in registry.decisions("flowers_kind")[-1].reasons)
