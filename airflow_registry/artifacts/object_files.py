@@ -201,6 +201,7 @@ def _path_fault(path: str, folders: set[str]) -> str | None:
 
 
 def _make_folders(copy: Path, paths: Iterable[str]) -> None:
+    copy.mkdir()
     for folder in sorted({str(PurePosixPath(path).parent) for path in paths}):
         (copy / folder).mkdir(parents=True, exist_ok=True)
 
