@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow_registry.decorators.train_model import TrainModelOperator, train_model_task
 from airflow_registry.domain.model import Dataset
 from airflow_registry.errors import StorageUnavailableError
+from airflow_registry.modeling.signature import capture
 from airflow_registry.modeling.trained import Trained
 
 
@@ -91,6 +92,27 @@ def test_what_the_function_says_goes_before_what_the_dag_says(registry, context,
     assert (version.change_note, version.description, version.metrics) == ("from the function", "also from the DAG", {"auc": 0.7})
     assert [data.name for data in version.datasets] == ["flights"]
     assert [column.type for column in version.signature.inputs] == ["int64", "double"]
+
+
+def test_what_the_training_frame_holds_is_in_the_signature(registry, context, fit, frame):
+    def train():
+        return Trained(fit(), training_frame=frame)
+
+    task_of(train).execute(context())
+    x, y = registry.get("lead:1").signature.inputs
+    assert (x.name, x.type, x.nullable, x.low, x.high) == ("x", "int64", False, 0, 19)
+    assert (y.name, y.type, y.nullable, y.low, y.high) == ("y", "double", False, 0.0, 2.0)
+
+
+def test_a_signature_that_the_function_made_is_taken_as_it_is(registry, context, fit, frame):
+    model = fit()
+    made = capture(model, training_frame=frame).with_policy("x", null="pass", range="quarantine")
+
+    def train():
+        return Trained(model, signature=made)
+
+    task_of(train).execute(context())
+    assert registry.get("lead:1").signature == made
 
 
 def test_a_retry_after_the_commit_finds_the_version_and_trains_nothing(registry, context, fit):

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from airflow_registry.domain.model import Dataset
+from airflow_registry.domain.model import Dataset, Signature
 from airflow_registry.errors import InvalidInputError
 from airflow_registry.modeling.trained import Trained, measured, peak_memory_bytes
 
@@ -60,3 +60,14 @@ def test_without_linux_the_process_statistics_are_used(monkeypatch, tmp_path):
     exact = peak_memory_bytes()
     monkeypatch.setattr("sys.platform", "darwin")
     assert peak_memory_bytes() == exact // 1024
+
+
+@pytest.mark.parametrize("data", [{"example": object()}, {"training_frame": object()}])
+def test_a_signature_and_data_to_read_one_from_are_one_too_many(data):
+    with pytest.raises(InvalidInputError, match="Leave one of them out"):
+        Trained("model", signature=Signature(), **data)
+
+
+def test_the_training_frame_is_not_a_fact_to_be_stored():
+    assert Trained("model", training_frame=object(), metrics={"auc": 1.0}).facts() == {"metrics": {"auc": 1.0}}
+    assert Trained("model", signature=Signature(output="int64")).facts() == {}

@@ -26,7 +26,7 @@ SCRIPT = textwrap.dedent("""
             return self.predict_proba(frame).argmax(axis=1)
 
     source, target = sys.argv[1:]
-    signature = Signature(inputs=tuple(Column(name=f"f{number}", type="double") for number in range(5)))
+    signature = Signature(inputs=tuple(Column(name=f"f{number}", type="double", nullable=False) for number in range(5)))
     scored = score_partition(Linear(), signature, open_source(source), target, provenance=Provenance(model="m", version=1), generation=1)
     with open("/proc/self/status") as status:  # ru_maxrss would hold the peak of the process that forked this one
         print(scored.rows, next(line.split()[1] for line in status if line.startswith("VmHWM")))
