@@ -25,7 +25,7 @@ def both(bucket, tmp_path, make_rows):
     return put
 
 
-@pytest.mark.parametrize("path", ["", "/ds=1/", "/ds=*/h=1", "/**/a.parquet"])
+@pytest.mark.parametrize("path", ["", "/ds=1/", "/ds=*/h=1", "/**/h=2"])
 def test_an_input_is_the_same_files_rows_and_partitions_as_in_a_folder(bucket, both, path):
     """All layouts and patterns: tests/unit/scoring/test_trees.py."""
     remote, local = both("ds=1/h=1/a.parquet", "ds=1/h=2/a.parquet", "ds=2/h=1/b.parquet", "_temporary/x.parquet", "ds=2/_tmp/x.parquet")
