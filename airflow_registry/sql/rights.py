@@ -11,14 +11,19 @@ from typing import TYPE_CHECKING
 from sqlalchemy import false, text, update
 
 from airflow_registry.errors import RegistryError
-from airflow_registry.sql.tables import audit_head, champions, deliveries, leases, metadata, models, partitions, pins, version_stages
+from airflow_registry.sql import tables
+from airflow_registry.sql.tables import audit_head, champions, deliveries, metadata, models, partitions, pins, version_stages
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from airflow_registry.sql.store import Store, Transaction
 
-UPDATED = (models, champions, version_stages, pins, deliveries, partitions, leases, audit_head)
+UPDATED = (models, champions, version_stages, pins, deliveries, partitions, audit_head)
+HISTORY = (
+    tables.versions, tables.evaluations, tables.metrics, tables.decisions, tables.promotions, tables.audit, tables.ledger,
+    tables.ledger_commits, tables.events,
+)  # fmt: skip
 READ_ONLY_FOR_US = ("airflow_registry_meta", "airflow_registry_audit_head")  # rows are put into them by `db upgrade` only
 
 
@@ -120,7 +125,7 @@ def _table_rights(tx: Transaction) -> tuple[tuple[str, ...], tuple[str, ...]]:
         held = tx.one(text(_TABLE).bindparams(name=table.name))
         needed = {"SELECT"} | ({"UPDATE"} if table in UPDATED else set()) | (set() if table.name in READ_ONLY_FOR_US else {"INSERT"})
         missing += [f"{right} on {table.name}" for right in ("SELECT", "INSERT", "UPDATE") if right in needed and not held[right]]
-        surplus += [f"{right} on {table.name}" for right in ("UPDATE", "DELETE") if table not in UPDATED and held[right]]
+        surplus += [f"{right} on {table.name}" for right in ("UPDATE", "DELETE") if table in HISTORY and held[right]]
         if table.autoincrement_column is not None and not tx.scalar(text(_SEQUENCE).bindparams(name=table.name)):
             missing.append(f"USAGE on the sequence of {table.name}")
     return tuple(missing), tuple(surplus)

@@ -71,7 +71,7 @@ def _rights(held: Rights) -> Iterator[Diagnosis]:
         yield Diagnosis.problem(
             _TOPIC,
             f"the user {held.user} lacks {_some(held.missing)}",
-            f"As the owner of the tables: GRANT … TO {held.user}. Docs: howto/restore.md and the deployment guide list what is needed.",
+            f"As the owner of the tables: GRANT … TO {held.user}. docs/howto/deploy.md lists what is needed, after every `db upgrade`.",
         )
     if not held.fault and not held.missing:
         yield Diagnosis.ok(_TOPIC, "all rights that are needed are there (SELECT, INSERT, and UPDATE where state is kept)")
