@@ -88,7 +88,7 @@ def test_a_policy_is_set_for_some_columns_or_for_all():
         (lambda: Column(name="x", categories=range(MAX_CATEGORIES + 1)), "1001 categories; at most 1000"),
         (lambda: Column(name="x", low=-math.inf), "-inf is no bound"),
         (lambda: Column(name="x", high=math.nan), "nan is no bound"),
-        (lambda: Signature(inputs=(Column(name="carrier"),)).with_policy("carier", null="pass"), "no input column 'carier'.*'carrier'"),
+        (lambda: Signature(inputs=(Column(name="carrier"),)).with_policy("karrier", null="pass"), "no input column 'karrier'.*'carrier'"),
     ],
 )
 def test_what_makes_no_sense_is_refused(make, message):
