@@ -11,11 +11,12 @@ import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_registry.domain.trust import RULES
 from airflow_registry.errors import ConfigurationError, one_of
 from airflow_registry.objects.options import StorageOptions
+from airflow_registry.objects.s3_extra_args import check_extra_args
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 DATABASE_VARIABLE = "AIRFLOW_REGISTRY_DATABASE"
 ARTIFACTS_VARIABLE = "AIRFLOW_REGISTRY_ARTIFACTS"
 DEPLOYMENT_VARIABLE = "AIRFLOW_REGISTRY_DEPLOYMENT"
+S3_EXTRA_ARGS_VARIABLE = "AIRFLOW_REGISTRY_S3_EXTRA_ARGS"
 DEFAULT_CONNECTION = "airflow_registry_default"
 CONNECTION_VARIABLE = "AIRFLOW_CONN_AIRFLOW_REGISTRY_DEFAULT"
 IMAGE_VARIABLES = ("AIRFLOW_REGISTRY_CONTAINER_IMAGE", "CONTAINER_IMAGE")
@@ -41,6 +43,9 @@ class ConnectionFields:
     deployment: str | None = None
     trusted: str | None = None
     trusted_types: tuple[str, ...] = ()
+    endpoint_url: str | None = None
+    region: str | None = None
+    s3_extra_args: str | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, conn_id: str, *, password: str | None, extra: Mapping[str, object]) -> ConnectionFields:
@@ -49,8 +54,12 @@ class ConnectionFields:
             conn_id=conn_id,
             password=password or None,
             trusted_types=_names(extra.get("trusted_types")),
-            **{name: _text(extra.get(name)) for name in ("database_dsn", "artifacts", "deployment", "trusted", "aws_conn_id")},
+            s3_extra_args=_json_text(extra.get("s3_extra_args")),
+            **{name: _text(extra.get(name)) for name in _TEXTS},
         )
+
+
+_TEXTS = ("database_dsn", "artifacts", "deployment", "trusted", "aws_conn_id", "endpoint_url", "region")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +142,7 @@ def resolve(
         (environ.get(DEPLOYMENT_VARIABLE), f"environment {DEPLOYMENT_VARIABLE}"),
         (DEFAULT, DEFAULT),
     )
+    extra_args, extra_args_from = _first_or_none((conn.s3_extra_args, named), _variable(environ, S3_EXTRA_ARGS_VARIABLE))
     return Settings(
         database_url=database,
         artifacts=root,
@@ -140,7 +150,10 @@ def resolve(
         trusted=conn.trusted or "own",
         trusted_types=conn.trusted_types,
         container_image=next((environ[name] for name in IMAGE_VARIABLES if environ.get(name)), None),
-        origins={"database": database_from, "artifacts": root_from, "deployment": name_from, "trusted": named if conn.trusted else DEFAULT},
+        storage=StorageOptions(endpoint_url=conn.endpoint_url, region=conn.region, s3_extra_args=_extra_args(extra_args, extra_args_from)),
+        origins={"database": database_from, "artifacts": root_from, "deployment": name_from, "trusted": named if conn.trusted else DEFAULT}
+        | {name: named for name in ("endpoint_url", "region", "aws_conn_id") if getattr(conn, name)}
+        | ({"s3_extra_args": extra_args_from} if extra_args else {}),
     )
 
 
@@ -195,6 +208,32 @@ def _first(*candidates: tuple[str | None, str]) -> tuple[str, str]:
     return next((value, origin) for value, origin in candidates if value)
 
 
+def _first_or_none(*candidates: tuple[str | None, str]) -> tuple[str, str]:
+    """As `_first`, for a setting without a default: `('', 'default')`."""
+    return next(((value, origin) for value, origin in candidates if value), ("", DEFAULT))
+
+
+def _variable(environ: Mapping[str, str], name: str) -> tuple[str | None, str]:
+    return environ.get(name, "").strip() or None, f"environment {name}"
+
+
+def _extra_args(text: str, origin: str) -> Mapping[str, Any]:
+    """The extra arguments for objects on S3, written as JSON. A fault does not show the text: it may hold a key."""
+    if not text:
+        return {}
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise ConfigurationError(
+            f"s3_extra_args ({origin}) is not an object in JSON. Expected for example "
+            '{"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "alias/models"}.'
+        )
+    check_extra_args(found)
+    return found
+
+
 def _connection_in(environ: Mapping[str, str], conn_id: str = DEFAULT_CONNECTION) -> ConnectionFields:
     """A connection as Airflow reads it from the environment: JSON, or a URI whose query is the extra."""
     variable = f"AIRFLOW_CONN_{conn_id.upper()}"
@@ -231,6 +270,11 @@ def _from_uri(text: str) -> tuple[str | None, Mapping[str, object]]:
 def _text(value: object) -> str | None:
     """An empty field of the form is stored as null or ''; both mean that it was not filled in."""
     return None if value is None else str(value).strip() or None
+
+
+def _json_text(value: object) -> str | None:
+    """The form gives a text, a connection written as JSON may give the object itself."""
+    return json.dumps(value) if isinstance(value, dict) and value else _text(value or None)
 
 
 def _names(value: object) -> tuple[str, ...]:

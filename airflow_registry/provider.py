@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 _NAME = "Model registry"
+_EXTRA_ARGS = 'For every object that is created, in JSON: {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "alias/models"}'
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -60,8 +61,11 @@ def _connection_fields() -> dict[str, Any]:
     return {
         # Airflow masks an extra field whose name holds "dsn", in logs, in the UI and in the REST API.
         "database_dsn": _field("Database DSN", dsn),
-        "artifacts": _field("Artifact store", "A folder, or later a bucket, that every worker can reach."),
-        "aws_conn_id": _field("AWS connection", "Connection for an s3:// artifact store; empty: boto3's own chain."),
+        "artifacts": _field("Artifact store", "A folder that every worker can reach, s3://bucket/prefix or gs://bucket/prefix."),
+        "aws_conn_id": _field("AWS connection", "Connection with the credentials for s3://; empty: boto3's own chain."),
+        "endpoint_url": _field("S3 endpoint", "Address of an S3 server that is not AWS, such as https://minio:9000."),
+        "region": _field("AWS region", "Region of the bucket; empty: what the credentials' source says."),
+        "s3_extra_args": _field("S3 extra arguments", _EXTRA_ARGS),
         "deployment": _field("Deployment", "Name of this Airflow installation in a registry that several share."),
         "trusted": _field("Trusted pickles", "Whose joblib and pickle files may be loaded.", enum=["none", "own", "all"]),
         "trusted_types": _field("Trusted types", "Comma-separated types that skops may load besides the reviewed ones."),

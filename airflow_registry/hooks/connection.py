@@ -35,7 +35,7 @@ def connection_fields(conn_id: str) -> ConnectionFields | None:
     except AirflowNotFoundException as error:
         if conn_id != DEFAULT_CONNECTION:
             raise _undefined(conn_id) from error
-    _confirm_undefined(conn_id)
+    confirm_undefined(conn_id)
     return None
 
 
@@ -62,7 +62,7 @@ def supervisor() -> Any:  # noqa: ANN401  Airflow gives it no public type
     return getattr(task_runner, "SUPERVISOR_COMMS", None)
 
 
-def _confirm_undefined(conn_id: str) -> None:
+def confirm_undefined(conn_id: str) -> None:
     """In a task or trigger, hear it from the API server itself; elsewhere there is nobody to ask.
 
     Raises:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseHook
 
+from airflow_registry.hooks.aws import with_aws_connection
 from airflow_registry.hooks.connection import CONNECTION_TYPE, DEFAULT_CONNECTION, connection_fields, supervisor
 
 if TYPE_CHECKING:
@@ -41,7 +43,11 @@ class RegistryHook(BaseHook):
         """
         from airflow_registry import config
 
-        return config.resolve(connection=connection_fields(self.registry_conn_id))
+        fields = connection_fields(self.registry_conn_id)
+        settings = config.resolve(connection=fields)
+        if fields is None or fields.aws_conn_id is None:
+            return settings
+        return replace(settings, storage=with_aws_connection(settings.storage, fields.aws_conn_id))
 
     def registry(self) -> Registry:
         """The registry, ready to use.
@@ -71,9 +77,9 @@ class RegistryHook(BaseHook):
     def _look(self) -> str:
         from airflow_registry.artifacts.dispatch import open_store
 
-        registry = self.registry()
+        registry, settings = self.registry(), self.settings()
         models, where = registry.models(), registry.describe()
-        store = open_store(where["artifacts"])
+        store = open_store(settings.artifacts, settings.storage)
         store.check()
         versions = sum(model.versions for model in models)
         return f"Database {where['database']}: models {len(models)}, versions {versions}. Artifacts: {store.describe()}."

@@ -31,7 +31,7 @@ class StorageOptions:
 
     endpoint_url: str | None = None
     region: str | None = None
-    s3_extra_args: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    s3_extra_args: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     s3_session: Callable[[], Any] | None = field(default=None, repr=False, compare=False)
     gcs_credentials: Callable[[], Any] | None = field(default=None, repr=False, compare=False)
     connect_timeout_s: float = 10.0

@@ -46,11 +46,11 @@ class Doing:
 
     def refused(self, why: str, remedy: str) -> Fault:
         """The store, or this side, says no; nobody needs to try again before something was changed."""
-        return Fault(error=StorageRefusedError(f"Cannot {self.what}: {why}. {remedy}"))
+        return Fault(error=StorageRefusedError(f"Cannot {self.what}: {why}. {remedy.removesuffix('.')}."))
 
     def unavailable(self, why: str, remedy: str, attempts: int | None = None) -> Fault:
         """It may work later."""
-        return Fault(error=StorageUnavailableError(f"Cannot {self.what}: {why}. {remedy}"), attempts=attempts)
+        return Fault(error=StorageUnavailableError(f"Cannot {self.what}: {why}. {remedy.removesuffix('.')}."), attempts=attempts)
 
 
 _PRECONDITION = frozenset({"PreconditionFailed", "NotModified", "412", "304"})
@@ -113,10 +113,6 @@ _REFUSALS: dict[str, tuple[str, str]] = {
         "Use a server that does: AWS S3, MinIO, Ceph or SeaweedFS in a current release",
     ),
     "EntityTooLarge": ("the object is larger than the store allows", "Make the artifact smaller, or keep it elsewhere with copy=False"),
-    "NoSuchUpload": (
-        "the upload was aborted while it ran: by a lifecycle rule, or by somebody else",
-        "Register again; if that happens again, see what aborts unfinished uploads in this bucket",
-    ),
 }
 _SAME = {
     "AllAccessDisabled": "AccessDenied",
@@ -173,15 +169,24 @@ def _answered(error: Exception, doing: Doing) -> Fault:
         return Fault(error=PreconditionError(f"Cannot {doing.what}: something else is there than was expected."))
     if code in _MISSING:
         return Fault(error=_not_found(doing))
-    if code in _BUSY or status in {429, 503, 509}:
-        return doing.unavailable(f"{doing.endpoint} is too busy ({_said(error)})", "It was tried several times; try again later")
     if code in _CORRUPTED:
         return Fault(error=CorruptionError(f"Cannot {doing.what}: {_TAMPERED.format(said=_said(error))}"), attempts=None)
+    return _passing(error, doing) or _refused(error, doing)
+
+
+def _passing(error: Exception, doing: Doing) -> Fault | None:
+    """What may be over soon; None if nothing says so."""
+    code, status = code_of(error), status_of(error)
+    if code == "NoSuchUpload":
+        return doing.unavailable("the upload was aborted while it ran, by a lifecycle rule or by somebody else", _ABORTED, attempts=1)
+    if code in _BUSY or status in {429, 503, 509}:
+        return doing.unavailable(f"{doing.endpoint} is too busy ({_said(error)})", "It was tried several times; try again later")
     if code in _FLAWED or (status >= 500 and status != 501):
         return doing.unavailable(f"{doing.endpoint} failed ({_said(error)})", "It was tried several times; try again later")
-    return _refused(error, doing)
+    return None
 
 
+_ABORTED = "Try again; if it happens again, see what aborts unfinished uploads in this bucket."
 _TAMPERED = (
     "the bytes that arrived at the store are not those that were sent ({said}), several times. Nothing was kept. "
     "Look for a proxy, a network card or memory that changes them."
@@ -198,7 +203,7 @@ def _refused(error: Exception, doing: Doing) -> Fault:
         _SAME.get(code, code), (_UNKNOWN.format(said=_said(error)), "See what the store's documentation says of it")
     )
     facts = {"bucket": doing.bucket, "endpoint": doing.endpoint, "right": doing.right, "clocks": _clocks(error)}
-    return doing.refused(why.format(**facts) + (f" ({code})" if code in _REFUSALS else ""), remedy.format(**facts) + ".")
+    return doing.refused(why.format(**facts) + (f" ({code})" if code in _REFUSALS else ""), remedy.format(**facts))
 
 
 _UNKNOWN = "the store refused it ({said})"

@@ -16,9 +16,10 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_registry.errors import ArtifactNotFoundError, DigestMismatchError, StorageUnavailableError
+from airflow_registry.errors import ArtifactNotFoundError, DigestMismatchError, StorageRefusedError, StorageUnavailableError
 from airflow_registry.objects.base import PreconditionError
 from airflow_registry.objects.parallel import Workers, pieces_of
+from airflow_registry.objects.s3_faults import code_of, explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +37,7 @@ WRITE_KEY = "airflow-registry-write"  # object metadata: which write made the ob
 logger = logging.getLogger(__name__)
 
 
-def checksum(algorithm: str, data: bytes | bytearray) -> dict[str, str]:
+def checksum(algorithm: str, data: bytes | bytearray) -> dict[str, Any]:
     """The checksum of the data as an argument of a request, which the store compares."""
     found = zlib.crc32(data).to_bytes(4, "big") if algorithm == "CRC32" else hashlib.sha256(data).digest()
     return {f"Checksum{algorithm}": base64.b64encode(found).decode()}
@@ -87,7 +88,7 @@ class Write:
             answer: dict[str, Any] = self.connection.send(operation, self.doing, Key=self.key, **conditions(self.condition), **args)
         except (PreconditionError, ArtifactNotFoundError, StorageUnavailableError) as error:
             # An attempt whose answer got lost may have succeeded: then the next one finds what we wrote ourselves.
-            found = self._ours()
+            found = None if isinstance(error, StorageRefusedError) else self._ours()
             if found is not None:
                 return found
             if isinstance(error, ArtifactNotFoundError):  # If-Match, and nothing is there at all
@@ -137,15 +138,28 @@ class Upload:
             DigestMismatchError: If the file is not what was promised.
         """
         connection, write = self.write.connection, self.write
-        begun = connection.send("create_multipart_upload", write.doing, Key=write.key, ChecksumAlgorithm=self._algorithm, Metadata=write.metadata)
+        begun = connection.send(
+            "create_multipart_upload", write.doing, Key=write.key, ChecksumAlgorithm=self._algorithm, Metadata=write.metadata
+        )
         self._id = begun["UploadId"]
         try:
             parts = self._send_parts()
             refuse_other(self.path, expected=write.digest, found=self._sha256)
             return write.finish("complete_multipart_upload", UploadId=self._id, MultipartUpload={"Parts": parts})
-        except BaseException:
+        except BaseException as error:
             self._abort()
+            self._refuse_missing_bucket(error)
             raise
+
+    def _refuse_missing_bucket(self, error: BaseException) -> None:
+        """Some servers say of a bucket that was deleted meanwhile only that the upload is gone."""
+        if not isinstance(error, StorageUnavailableError):
+            return
+        try:
+            self.write.connection.once("list_objects_v2", MaxKeys=1)
+        except Exception as found:  # noqa: BLE001  it is asked for one fact only
+            if code_of(found) == "NoSuchBucket":
+                raise explain(found, self.write.doing).error from error
 
     @property
     def _algorithm(self) -> str:
@@ -157,9 +171,11 @@ class Upload:
 
     def _read(self) -> Iterator[tuple[int, bytes | bytearray]]:
         """The parts in order; each buffer is used again when the part in it has arrived."""
-        buffers = [bytearray(self.pieces.piece_bytes) for _ in range(self.pieces.window)]
+        buffers: list[bytearray] = []
         for index, (start, length) in enumerate(self.pieces):
-            buffer = buffers[index % len(buffers)]
+            if index < self.pieces.window:
+                buffers.append(bytearray(self.pieces.piece_bytes))
+            buffer = buffers[index % self.pieces.window]
             read = read_into(self.file, buffer, start, length)
             self._sha256.update(memoryview(buffer)[:read])
             yield index + 1, buffer if read == len(buffer) else bytes(memoryview(buffer)[:read])

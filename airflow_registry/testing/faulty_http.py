@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["KINDS", "Answer", "FaultyProxy", "Order", "faulty_proxy"]
+__all__ = ["KINDS", "Answer", "FaultyProxy", "Order", "Seen", "faulty_proxy"]
 
 KINDS = (
     "answer",  # the proxy answers itself, and the server hears nothing
@@ -48,6 +48,21 @@ class Answer:
         """The error in XML; empty without a code."""
         text = f"<?xml version='1.0'?><Error><Code>{self.code}</Code><Message>Ordered by a test.</Message></Error>"
         return text.encode() if self.code else b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A request that came by.
+
+    Attributes:
+        method: GET, PUT and so on.
+        path: Its path with the query.
+        headers: Its headers, names in lower case.
+    """
+
+    method: str
+    path: str
+    headers: dict[str, str]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -92,12 +107,12 @@ class FaultyProxy:
     Attributes:
         url: Its address.
         upstream: Host and port of the server.
-        requests: Method and path of everything that was asked.
+        requests: Everything that was asked.
     """
 
     url: str
     upstream: tuple[str, int]
-    requests: list[tuple[str, str]] = field(default_factory=list)
+    requests: list[Seen] = field(default_factory=list)
     closing: threading.Event = field(default_factory=threading.Event)
     _orders: list[Order] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -116,11 +131,15 @@ class FaultyProxy:
         with self._lock:
             self._orders.clear()
 
-    def fault_for(self, method: str, path: str) -> Order | None:
+    def seen(self, method: str, path: str = "") -> list[Seen]:
+        """The requests of that method whose path matches the pattern somewhere."""
+        return [seen for seen in self.requests if seen.method == method and re.search(path, seen.path)]
+
+    def fault_for(self, request: Seen) -> Order | None:
         """What happens to this request."""
         with self._lock:
-            self.requests.append((method, path))
-            return next((order for order in self._orders if order.applies(method, path)), None)
+            self.requests.append(request)
+            return next((order for order in self._orders if order.applies(request.method, request.path)), None)
 
 
 @contextmanager
@@ -174,7 +193,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _handle(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        order = self.server.proxy.fault_for(self.command, self.path)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        order = self.server.proxy.fault_for(Seen(method=self.command, path=self.path, headers=headers))
         kind = order.kind if order else ""
         if order and order.call:
             order.call()

@@ -6,7 +6,7 @@ import hashlib
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airflow_registry.objects.base import ObjectClient
 
 MIB = 1 << 20
-LARGE = os.urandom(MIB) * 20 + b"the end"
+LARGE = os.urandom(MIB) * 16 + b"the end"
 UNUSUAL_KEYS = [
     "plain/model/0123456789abcdef/model.skops",
     "a b+c%20d/e?f#g&h=i;j",
@@ -42,6 +42,8 @@ class ObjectClientContract:
     """Subclasses set `__test__ = True` and give the fixtures `client` (an empty bucket) and `nowhere` (a bucket that is missing)."""
 
     __test__ = False
+    # Of some servers only single requests are created by exactly one of many; when parts are put together they look first and write then.
+    completes_uploads_atomically = True
     # Some servers list what lies in a folder together, in the place of the folder's name without its slash.
     lists_in_order_of_keys = True
 
@@ -86,7 +88,7 @@ class ObjectClientContract:
         written = client.write("a", b"1")
         for found in (written, client.head("a"), next(client.list())):
             assert found.modified_at.utcoffset() == timedelta(0)
-            assert abs(datetime.now(timezone.utc) - found.modified_at) < timedelta(minutes=5)
+            assert abs(datetime.now(UTC) - found.modified_at) < timedelta(minutes=5)
 
     def test_ranges(self, client):
         client.write("a", b"0123456789")
@@ -155,7 +157,10 @@ class ObjectClientContract:
         def upload(number: int) -> None:
             client.upload(str(tmp_path / str(number)), "a", digest=digest_of(b"%d" % number + large), condition=ABSENT)
 
-        assert self.winners(client, 3, upload) == [client.read("a", length=1)]
+        winners = self.winners(client, 3, upload)
+        assert client.read("a", length=1) in winners
+        assert len(winners) == 1 or not self.completes_uploads_atomically
+        assert client.digest("a")[0] in {digest_of(winner + large) for winner in winners}
         assert list(client.unfinished()) == []
 
     def winners(self, client, count, write) -> list[bytes]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from airflow_registry import ModelRegistry, config
 from airflow_registry.config import ConnectionFields, Settings, refuse_defaults, resolve
 from airflow_registry.errors import ConfigurationError
+from airflow_registry.objects.options import StorageOptions
 
 CONNECTION = ConnectionFields(
     conn_id="registry", database_dsn="postgresql://conn/db", artifacts="/conn", deployment="conn", trusted="all", trusted_types=("a.B",)
@@ -210,3 +213,50 @@ def test_a_database_from_the_environment_is_not_made_by_accident(tmp_path, monke
     with pytest.raises(DatabaseNotInitializedError):
         ModelRegistry()
     assert list(tmp_path.iterdir()) == []
+
+
+# -- object stores -------------------------------------------------------------------------------------------------------------
+def test_the_connection_says_where_s3_is_and_what_goes_with_every_object():
+    extra = {"endpoint_url": "https://minio:9000", "region": "eu-west-1", "s3_extra_args": '{"ACL": "private"}', "aws_conn_id": "lake"}
+    fields = ConnectionFields.of("team", password=None, extra=extra)
+    settings = resolve(connection=fields, environ={"AIRFLOW_REGISTRY_S3_EXTRA_ARGS": '{"ACL": "public-read"}'})
+    storage = settings.storage
+    assert (storage.endpoint_url, storage.region, storage.s3_extra_args) == ("https://minio:9000", "eu-west-1", {"ACL": "private"})
+    assert {settings.origins[name] for name in extra} == {"connection team"}
+
+
+def test_extra_args_may_be_an_object_in_a_connection_written_as_json():
+    text = json.dumps({"extra": {"s3_extra_args": {"StorageClass": "STANDARD_IA"}}})
+    settings = resolve(environ={"AIRFLOW_CONN_AIRFLOW_REGISTRY_DEFAULT": text})
+    assert settings.storage.s3_extra_args == {"StorageClass": "STANDARD_IA"}
+
+
+def test_extra_args_may_come_from_the_environment():
+    settings = resolve(environ={"AIRFLOW_REGISTRY_S3_EXTRA_ARGS": '{"ServerSideEncryption": "aws:kms"}'})
+    assert settings.storage.s3_extra_args == {"ServerSideEncryption": "aws:kms"}
+    assert settings.origins["s3_extra_args"] == "environment AIRFLOW_REGISTRY_S3_EXTRA_ARGS"
+
+
+def test_where_nobody_says_anything_boto3_decides():
+    settings = resolve(environ={})
+    assert settings.storage == StorageOptions()
+    assert not {"endpoint_url", "region", "aws_conn_id", "s3_extra_args"} & set(settings.origins)
+
+
+@pytest.mark.parametrize("text", ["hidden", '"hidden"', '["hidden"]', '{"SSECustomerKey": "hidden"'])
+def test_extra_args_that_are_no_json_object_are_refused_and_not_shown(text):
+    with pytest.raises(
+        ConfigurationError, match=r"s3_extra_args \(environment AIRFLOW_REGISTRY_S3_EXTRA_ARGS\) is not an object"
+    ) as caught:
+        resolve(environ={"AIRFLOW_REGISTRY_S3_EXTRA_ARGS": text})
+    assert "hidden" not in str(caught.value)
+
+
+def test_extra_args_that_no_object_takes_are_refused_by_name_wherever_they_stand():
+    with pytest.raises(ConfigurationError, match="'Bucket', 'Speed', which cannot be given"):
+        resolve(environ={"AIRFLOW_REGISTRY_S3_EXTRA_ARGS": '{"Speed": 1, "Bucket": "x"}'})
+
+
+def test_settings_do_not_show_a_key_of_extra_args():
+    settings = resolve(environ={"AIRFLOW_REGISTRY_S3_EXTRA_ARGS": '{"SSECustomerKey": "hidden"}'})
+    assert "hidden" not in repr(settings) + repr(settings.storage)
