@@ -1,5 +1,8 @@
 """What a training column holds: nulls, categories and range, read slice by slice, so that no second copy of the frame is made."""
 
+# pyarrow.compute makes its functions when it is imported, where pyright cannot see them.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import math

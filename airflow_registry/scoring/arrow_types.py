@@ -1,5 +1,8 @@
 """Arrow types as texts and back, which types a model may be given for another, and conversion value by value."""
 
+# pyarrow.compute makes its functions when it is imported, where pyright cannot see them.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import re

@@ -4,6 +4,9 @@ Only columns of which more than name and type is known are looked at; all others
 done is decided once for each schema, so that a batch of plain numbers costs about a hundredth of what a linear model does with it.
 """
 
+# pyarrow.compute makes its functions when it is imported, where pyright cannot see them.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
