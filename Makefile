@@ -12,7 +12,7 @@ NOT_MISSPELT := mape,modle,modell,polcy
 PARALLEL := --numprocesses $(JOBS) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help venv format check test e2e soak demo bench
+.PHONY: help venv format check test e2e soak demo bench docs
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ soak: venv  ## The long forms of the tests
 
 demo: venv  ## The loop on real flights in a real Airflow, with a table of what happened (KEEP=1: stays up)
 	@KEEP=$(KEEP) $(BIN)/python -m airflow_registry.testing.demo
+
+docs: venv  ## Write docs/reference/errors.md anew from what the tests provoke
+	WRITE_DOCS=1 $(PYTEST) tests/errors
 
 bench: venv  ## The benchmarks
 	@set -e; for script in $(wildcard benchmarks/*.py); do echo "== $$script"; $(BIN)/python $$script; done

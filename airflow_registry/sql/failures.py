@@ -29,7 +29,9 @@ _READ_ONLY = "the database can only be read; check the file's owner and the user
 _GRANT = "grant the user the right, or connect as another one"
 _GONE = "its tables are gone or incomplete; restore a backup, or check the address"
 _BY_CODE: tuple[tuple[tuple[str, ...], type[RegistryError], str], ...] = (
-    (("SQLITE_BUSY", "SQLITE_LOCKED", "55P03", "40P01", "40001"), StorageUnavailableError, _BUSY),
+    (("SQLITE_BUSY", "SQLITE_LOCKED", "55P03"), StorageUnavailableError, _BUSY),
+    (("40P01", "40001"), StorageUnavailableError, "another transaction changed the same rows at the same moment; run this again"),
+    (("57P01", "57P02", "57P03"), StorageUnavailableError, "the server is shutting down or starting; run this again in a moment"),
     (("SQLITE_READONLY", "25006"), StorageUnavailableError, _READ_ONLY),
     (("SQLITE_FULL", "53100"), StorageUnavailableError, "the disk is full; make room, then run this again"),
     (
@@ -43,7 +45,10 @@ _BY_CODE: tuple[tuple[tuple[str, ...], type[RegistryError], str], ...] = (
     (("42501",), ConfigurationError, _GRANT),
     (("42P01", "42703", "3F000", "SQLITE_ERROR"), DatabaseNotInitializedError, _GONE),
 )
-_UNREACHABLE = "check that the server is up, the address is right and the user may connect; then run this again"
+_UNREACHABLE = (
+    "check that the server is up and has connections to spare (max_connections, or PgBouncer in front of it), that the address is right "
+    "and that the user may connect; then run this again"
+)
 
 
 @contextmanager

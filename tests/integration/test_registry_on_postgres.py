@@ -141,7 +141,7 @@ class TestRegistryOnPostgres(RegistryContract):
         touch = "UPDATE airflow_registry_models SET purpose = 'mine' WHERE key = '{}'"
         other = engine_of(url).connect()
         try:
-            in_a_circle = pytest.raises(StorageUnavailableError, match="another process holds a lock")
+            in_a_circle = pytest.raises(StorageUnavailableError, match="another transaction changed the same rows")
             with in_a_circle as caught, registry.core.store.write() as tx:
                 tx.run(text("SET LOCAL deadlock_timeout = '10ms'"))
                 tx.run(text(touch.format("a")))
