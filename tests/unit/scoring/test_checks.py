@@ -175,6 +175,7 @@ def test_a_row_is_bad_exactly_when_its_value_is(values, nullable, type_):
             {"range": [0]},
         ),
         ({"type": "decimal128(3, 2)", "high": "1.50", "policy": {"range": "quarantine"}}, [1.25, 1.75], pa.float64(), {"range": [1]}),
+        ({"type": "decimal128(3, 2)", "nullable": True}, [1234567, 12345], pa.decimal128(10, 3), {}),
         ({"type": None, "high": 1, "policy": {"range": "quarantine"}}, [0.5, 1.5], pa.float64(), {"range": [1]}),
         ({"type": "int64", "nullable": False, "policy": {"null": "pass", "unrepresentable": "pass"}}, [1.5, None], pa.float64(), {}),
         ({"type": "string", "categories": ["a"], "policy": {"unseen": "pass"}}, ["z"], pa.string(), {}),
@@ -202,6 +203,12 @@ def test_the_model_gets_the_types_of_the_training():
     assert found.inputs.column(0).equals(pa.array(["a", "b"]))
 
 
+def test_a_value_that_may_pass_although_it_is_not_representable_stays_what_it_is():
+    found = inspect({"type": "int64", "nullable": True, "policy": {"unrepresentable": "pass"}}, [1.5, 2.0], pa.float64())
+    assert found.bad is None
+    assert found.inputs.column(0).equals(pa.array([1.5, 2.0]))
+
+
 def test_a_dictionary_comes_in_the_order_of_the_training_however_it_came():
     column = {"type": CATEGORY, "categories": ["b", "never", "a"]}
     for values in (
@@ -216,7 +223,9 @@ def test_a_dictionary_comes_in_the_order_of_the_training_however_it_came():
 
 def test_an_unseen_category_that_may_pass_is_put_behind_the_known_ones():
     column = {"type": CATEGORY, "categories": ["b", "a"], "policy": {"unseen": "pass"}}
-    frame = inspect(column, pa.array(["z", "a", None, "y", "z"])).inputs.to_pandas()
+    found = inspect(column, pa.array(["z", "a", None, "y", "z"]))
+    assert found.bad is None
+    frame = found.inputs.to_pandas()
     assert frame["it"].cat.categories.tolist() == ["b", "a", "z", "y"]
     assert frame["it"].astype(object).where(frame["it"].notna(), None).tolist() == ["z", "a", None, "y", "z"]
 

@@ -63,7 +63,7 @@ def good(count):
 
 def with_faults(count=1000):
     rows = good(count)
-    rows["n"][3] = 1.5
+    rows["n"][203] = 1.5
     rows["x"][7] = math.nan
     rows["carrier"][7] = "ZZ"
     rows["carrier"][500] = "B6"
@@ -74,15 +74,15 @@ def test_bad_rows_go_to_the_quarantine_with_all_their_reasons_and_the_others_are
     scored = score(with_faults(), batch_rows=100)
     assert (scored.rows, scored.quarantined) == (997, 3)
     out = pq.read_table(tmp_path / "out" / DATA_NAME)
-    kept = [row for row in range(1000) if row not in {3, 7, 500}]
+    kept = [row for row in range(1000) if row not in {7, 203, 500}]
     assert out.to_pydict() == {"id": [1000 + row for row in kept], "prediction": [0.5 + row for row in kept]}
     assert scored.quarantine_uri == str(tmp_path / "out" / QUARANTINE_NAME)
     assert pq.read_table(scored.quarantine_uri).to_pydict() == {
-        "id": [1003, 1007, 1500],
-        "row": [3, 7, 500],
+        "id": [1007, 1203, 1500],
+        "row": [7, 203, 500],
         "reason": [
-            "column 'n' is not representable as int64: 1.5",
             "column 'x' is null, and had no null in training; column 'carrier' has a category that training did not see: 'ZZ'",
+            "column 'n' is not representable as int64: 1.5",
             "column 'carrier' has a category that training did not see: 'B6'",
         ],
     }
@@ -90,7 +90,7 @@ def test_bad_rows_go_to_the_quarantine_with_all_their_reasons_and_the_others_are
     assert (manifest["rows"], manifest["quarantined"]) == (997, 3)
     assert [str(reason) for reason in scored.reasons] == [
         "column 'carrier' has a category that training did not see: 2 rows (the first is row 7: 'ZZ')",
-        "column 'n' is not representable as int64: 1 row (the first is row 3: 1.5)",
+        "column 'n' is not representable as int64: 1 row (the first is row 203: 1.5)",
         "column 'x' is null, and had no null in training: 1 row (the first is row 7)",
     ]
 
@@ -211,12 +211,12 @@ def test_keys_are_copied_as_they_came_also_where_the_model_gets_them_otherwise(s
 
 
 def test_keys_that_are_called_as_the_columns_of_the_quarantine_stay_apart(score, tmp_path):
-    rows = {**good(10), "row": list("abcdefghij"), "reason": ["why"] * 10}
+    rows = {**good(10), "row": list("abcdefghij"), "reason": ["why"] * 10, "key_row": [0] * 10}
     rows["x"][4] = None
     score(pa.table(rows))
     found = pq.read_table(tmp_path / "out" / QUARANTINE_NAME).to_pydict()
-    assert (found["key_row"], found["key_reason"], found["row"], found["id"]) == (["e"], ["why"], [4], [1004])
-    assert pq.read_table(tmp_path / "out" / DATA_NAME).schema.names == ["id", "row", "reason", "prediction"]
+    assert (found["key_key_row"], found["key_row"], found["key_reason"], found["row"], found["id"]) == (["e"], [0], ["why"], [4], [1004])
+    assert pq.read_table(tmp_path / "out" / DATA_NAME).schema.names == ["id", "row", "reason", "key_row", "prediction"]
 
 
 @pytest.mark.parametrize("share", [-1, 2, math.nan, True])
