@@ -88,9 +88,10 @@ class BatchInferenceOperator(ScoringOperator):
         with airflow_errors():
             registry, storage = self._registry(), self._storage()
             version = self._version(registry, context, repin=self.repin)
+            target = partition_target(self.output_path, self.partition)  # first: a key that leads elsewhere is not looked for
             found = partition_input(self.input, self.partition, storage)
             source = found if found.is_remote else found.open()  # in an object store even schemas cost requests: not for a no-op
-            intent = self._open(registry, version, source, storage, context)
+            intent = self._open(registry, version, source, target, storage, context)
             if intent.already_live:
                 return self._scored_before(registry, version, intent)
             scored = self._score(registry, version, source.open(), intent, storage, context)
@@ -115,11 +116,12 @@ class BatchInferenceOperator(ScoringOperator):
                 summary(scored.reasons),
             )
 
-    def _open(self, registry: Registry, version: ModelVersion, source: Input, storage: StorageOptions, context: Context) -> Intent:
+    def _open(
+        self, registry: Registry, version: ModelVersion, source: Input, target: str, storage: StorageOptions, context: Context
+    ) -> Intent:
         """The intent; a live output whose file somebody removed or tore is written again."""
         from airflow_registry.scoring.writer import holds_output
 
-        target = partition_target(self.output_path, self.partition)
         wanted: dict[str, Any] = {
             "partition": self.partition,
             "model": version.model,

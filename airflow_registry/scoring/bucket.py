@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_registry.artifacts.durable import private_folder
 from airflow_registry.errors import InvalidInputError, ManifestMismatchError, StorageUnavailableError
 from airflow_registry.objects.base import ABSENT, Condition, PreconditionError
-from airflow_registry.objects.dispatch import join, open_bucket
+from airflow_registry.objects.dispatch import join
+from airflow_registry.scoring.clients import bucket_of
 from airflow_registry.scoring.objects import check_key
 from airflow_registry.scoring.output import (
     DATA_NAME,
@@ -53,7 +54,7 @@ def open_object_folder(uri: str, storage: StorageOptions | None) -> ObjectFolder
         InvalidInputError: If it is none that a folder can have.
     """
     check_key(uri)
-    client, key = open_bucket(uri, storage)
+    client, key = bucket_of(uri, storage)
     key = key.rstrip("/")
     if "" in key.split("/")[1:]:
         raise InvalidInputError(

@@ -20,7 +20,7 @@ from airflow_registry.artifacts.durable import private_folder
 from airflow_registry.domain.names import Digest
 from airflow_registry.errors import ArtifactNotFoundError, InvalidInputError
 from airflow_registry.objects.base import PreconditionError
-from airflow_registry.objects.dispatch import open_bucket
+from airflow_registry.scoring.clients import bucket_of
 from airflow_registry.scoring.files import data_format, is_glob, is_hidden
 from airflow_registry.scoring.found import changed
 from airflow_registry.scoring.trees import Entry
@@ -52,7 +52,7 @@ def open_object_tree(uri: str, storage: StorageOptions | None) -> tuple[ObjectTr
         StorageRefusedError: If the bucket may not be listed.
     """
     check_key(uri)
-    client, key = open_bucket(uri, storage)
+    client, key = bucket_of(uri, storage)
     key = key.rstrip("/")
     where = f"{client.root}/{key}".rstrip("/")
     return ObjectTree(client, _listed(client, key)), where
