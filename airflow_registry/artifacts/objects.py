@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_registry.artifacts.base import MANIFEST_SUFFIX, Stored, artifact_name
 from airflow_registry.artifacts.digest import Manifest, content_of
 from airflow_registry.artifacts.dispatch import local_path
-from airflow_registry.artifacts.durable import make_folder, private_folder, sync, workspace
+from airflow_registry.artifacts.durable import TEMPORARY, make_folder, private_folder, sync, workspace
 from airflow_registry.artifacts.failures import writing
 from airflow_registry.artifacts.object_files import (
     files_below,
@@ -179,11 +179,15 @@ class ObjectArtifactStore:
         """Names of the models that have a mark or a pointer."""
         folders = [join(self.prefix, kind.folder) + "/" for kind in KINDS]
         keys = {info.key[len(folder) :] for folder in folders for info in self.client.list(folder)}
-        yield from sorted(key.removesuffix(".json") for key in keys if key.endswith(".json") and "/" not in key)
+        yield from sorted(
+            key.removesuffix(".json") for key in keys if key.endswith(".json") and not key.startswith(TEMPORARY) and "/" not in key
+        )
 
     # -- housekeeping ----------------------------------------------------------------------------------------------------
     def orphans(self, known: Container[str]) -> Iterator[str]:
-        """Artifacts that are not in `known`; a folder once, whatever it holds."""
+        """Artifacts that are not in `known`, a folder once, whatever it holds; and temporary objects."""
+        for kind in KINDS:
+            yield from (self.client.uri(info.key) for info in self.client.list(join(self.prefix, kind.folder, TEMPORARY)))
         start = join(self.prefix, "plain") + "/"
         last = ""
         for info in self.client.list(start):
@@ -200,7 +204,7 @@ class ObjectArtifactStore:
 
     def check(self) -> None:
         """List, write, read back and delete a small object; an error says which of these is not allowed."""
-        key = join(self.prefix, f".tmp-check-{uuid.uuid4().hex}")
+        key = join(self.prefix, MARK.folder, f"{TEMPORARY}check-{uuid.uuid4().hex}")  # where a policy for the store's folders allows it
         with self._step("list"):
             self.client.check()
         with self._step("write into"):

@@ -85,6 +85,12 @@ class ObjectArtifactStoreContract(ArtifactStoreContract):
         store.write_mark("risk.lead", {}, 1)
         assert list(store.models()) == ["churn", "risk.lead"]
 
+    def test_temporary_leftovers_are_orphans_and_no_models(self, store):
+        for folder in ("production", "numbers"):
+            self.overwrite(f"{store.root}/{folder}/.tmp-1.json", b"{}")
+        assert set(store.orphans(set())) == {f"{store.root}/production/.tmp-1.json", f"{store.root}/numbers/.tmp-1.json"}
+        assert list(store.models()) == []
+
     # -- folders ---------------------------------------------------------------------------------------------------------------
     def test_a_folder_is_there_once_its_manifest_is(self, store, folder):
         stored = self.put(store, folder)
