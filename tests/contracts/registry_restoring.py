@@ -152,6 +152,17 @@ class Restoring(RegistryBase):
         promoted = restored.promote("lead", restored.register("lead").number, reason="again")
         assert (promoted.revision, restored.core.artifacts.read_pointer("lead")["version"]) == (4, 4)
 
+    def test_a_promotion_alone_that_was_lost_is_noticed_too(self, registry, lead, url):
+        registry.promote("lead", 1, reason="first")
+        backup = Backup(url)
+        registry.promote("lead", 2, reason="better")
+        backup.restore()
+        with pytest.raises(DatabaseBehindStoreError, match="champion has changed 2 times, and the database knows of 1"):
+            registry.register("lead")
+        [done] = after_restore(registry.core).lifted
+        assert (done.next_number, done.lost, done.revision, done.champion, done.pointed_at) == (4, None, 3, 1, 2)
+        assert registry.register("lead").number == 4
+
     def test_after_restore_is_in_the_audit_chain_and_a_second_time_changes_nothing(self, restored, sql, everything):
         after_restore(restored.core)
         [(action, body)] = sql("SELECT action, body FROM airflow_registry_audit ORDER BY seq DESC LIMIT 1")
