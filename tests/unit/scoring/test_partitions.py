@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_registry.errors import InvalidInputError, NotFoundError
-from airflow_registry.scoring.partitions import encode_key, list_partitions, partition_output
+from airflow_registry.scoring.partitions import check_key_in, encode_key, list_partitions, partition_output
 
 
 def keys(path):
@@ -118,3 +118,26 @@ def test_no_key_leaves_the_output_or_hides_in_it(key):
 @given(texts, texts)
 def test_two_keys_never_share_an_output(one, other):
     assert (encode_key(one) == encode_key(other)) == (one == other)
+
+
+@pytest.mark.parametrize("key", ["../../etc", "..", "a/../../b", "./a", "a//b", "/etc", "a/", "a\0b"])
+def test_a_key_that_leads_elsewhere_is_refused_in_a_path_that_holds_it_as_it_is(key):
+    for path in (f"/lake/{key}/", f"s3://lake/{key}", f"/lake/ds={key}"):
+        with pytest.raises(InvalidInputError, match="would lead elsewhere.*Give the folder without the key"):
+            check_key_in(path, key)
+    check_key_in("/lake/leads", key)  # there it is encoded
+
+
+@pytest.mark.parametrize("key", ["2026-01-31", "ds=2026-01-31/region=a|b", "a..b", "...", "us%2Feu", "a b"])
+def test_any_plain_key_may_stand_in_a_path(key):
+    check_key_in(f"/lake/{key}/", key)
+
+
+@given(texts)
+def test_a_key_that_may_stand_in_a_path_stays_where_it_stands(key):
+    try:
+        check_key_in(f"/lake/{key}", key)
+    except InvalidInputError:
+        return
+    assert os.path.normpath(f"/lake/{key}") == f"/lake/{key}"
+    assert "\0" not in key
