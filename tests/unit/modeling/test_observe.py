@@ -141,7 +141,7 @@ def test_a_column_is_read_slice_by_slice_and_all_of_it_counts(monkeypatch):
     whole = {
         "number": np.r_[np.arange(50.0), np.nan],
         "text": ["a"] * 25 + ["b"] * 25 + [None],
-        "late": [None] * 26 + ["z"] * 25,
+        "late": pd.Series([None] * 26 + ["z"] * 25, dtype=object),
         "mixed": ["a"] * 50 + [1],
     }
     expected = capture(Bare(), training_frame=pd.DataFrame(whole))

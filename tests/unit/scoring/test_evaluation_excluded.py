@@ -52,10 +52,12 @@ KNOWN = signature(carrier={"categories": ("AA", "UA")})
 @pytest.fixture
 def judge(tmp_path):
     def call(table, challenger, champion=None):
-        pq.write_table(table, tmp_path / "holdout.parquet", row_group_size=300)
+        for number, start in enumerate((0, 300)):  # in two batches: positions count through all of them
+            (tmp_path / "holdout").mkdir(exist_ok=True)
+            pq.write_table(table.slice(start, 300 if start == 0 else None), tmp_path / "holdout" / f"{number}.parquet")
         signatures = {2: challenger} if champion is None else {2: challenger, 1: champion}
         models = {number: Echo() for number in signatures}
-        return evaluate(models, signatures, open_source(tmp_path / "holdout.parquet"), "y", ["mae"]), models
+        return evaluate(models, signatures, open_source(tmp_path / "holdout"), "y", ["mae"]), models
 
     return call
 
@@ -89,6 +91,12 @@ def test_a_challenger_that_cannot_be_asked_about_enough_rows_is_refused_with_cou
         judge(holdout(x=dict.fromkeys(range(11))), WHOLE)
     for part in ("The evaluation data", "11 of 1000 rows", "at most 10", "column 'x' is null", "evaluate on data that holds fewer"):
         assert part in str(caught.value)
+
+
+def test_it_is_refused_too_where_the_rows_are_only_known_at_the_end(tmp_path):
+    holdout(x=dict.fromkeys(range(11))).to_pandas().to_csv(tmp_path / "holdout.csv", index=False)
+    with pytest.raises(SignatureMismatchError, match="11 of 1000 rows"):
+        evaluate({2: Echo()}, {2: WHOLE}, open_source(tmp_path / "holdout.csv"), "y", ["mae"])
 
 
 def test_a_champion_that_knows_the_data_less_and_less_does_not_stand_in_the_way(judge):
