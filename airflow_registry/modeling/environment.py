@@ -13,17 +13,24 @@ from importlib import metadata
 
 PACKAGES = (
     "airflow-registry",
+    "cloudpickle",
     "joblib",
     "lightgbm",
+    "mlflow",
+    "mlflow-skinny",
     "numpy",
+    "onnx",
     "onnxruntime",
+    "onnxruntime-gpu",
     "pandas",
     "pyarrow",
+    "safetensors",
     "scikit-learn",
     "scipy",
     "skops",
     "torch",
     "xgboost",
+    "xgboost-cpu",
 )
 _GIT_TIMEOUT_S = 2.0
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")

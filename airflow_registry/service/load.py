@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,9 @@ from airflow_registry.sql.statements import models as statements
 if TYPE_CHECKING:
     from airflow_registry.domain.model import ModelVersion
     from airflow_registry.service.core import Core
+
+_log = logging.getLogger(__name__)
+_compared: set[str] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +54,21 @@ def load(core: Core, version: ModelVersion) -> Any:  # noqa: ANN401  whatever th
             f"{version.ref} stays where it was registered ({artifact.remote_path}) and its digest is unknown, so it cannot be verified. "
             "Read it yourself from remote_path, or register it with copy=True."
         )
+    _warn_about_packages(version)
     with core.artifacts.open_verified(artifact.remote_path, artifact.digest) as path:
         return formats.load(path, artifact.format, trust(core, version), shown=f"{artifact.remote_path} ({version.ref})")
+
+
+def _warn_about_packages(version: ModelVersion) -> None:
+    """Once for each version in a process: a worker loads the same champion for every partition."""
+    from airflow_registry.modeling import environment, packages
+
+    if version.uid in _compared:
+        return
+    _compared.add(version.uid)
+    found = packages.mismatches(version.artifact.format, version.lineage.packages, environment.packages())
+    if found:
+        _log.warning("%s", packages.advice(version.ref, version.artifact.format, found))
 
 
 def download(core: Core, version: ModelVersion, folder: str) -> str:

@@ -6,6 +6,7 @@ it is (`copy=False`), or uploads itself (`to_remote`), is marked as not stored b
 
 from __future__ import annotations
 
+import logging
 import os
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,12 +15,16 @@ from typing import TYPE_CHECKING
 from airflow_registry.artifacts.durable import private_folder
 from airflow_registry.domain.model import Artifact
 from airflow_registry.domain.names import ModelName, refuse_unrendered
-from airflow_registry.errors import InvalidInputError, one_of
+from airflow_registry.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from airflow_registry.artifacts.base import Stored
+    from airflow_registry.domain.findings import Finding
     from airflow_registry.service.core import Core
+
+_log = logging.getLogger(__name__)
 
 NOTHING = Artifact(remote_path="", format="none")
 
@@ -52,21 +57,18 @@ def place(core: Core, model: ModelName, artifact: object, *, format_: str | None
 
 
 def _place_path(core: Core, model: ModelName, source: str, *, format_: str | None, copy: bool) -> Artifact:
-    from airflow_registry.modeling.formats import format_of
+    from airflow_registry.modeling import formats
 
     refuse_unrendered(source, "artifact")
-    _check_format(format_)
+    formats.check_kind(source, format_)
     if not copy:
         return _leave_in_place(core, source, format_=format_)
     with _at_hand(core, source) as path:
+        formats.check_kind(path, format_)
+        kind = format_ or formats.format_of(path)
+        found = _look(path, kind, shown=source)
         stored = core.artifacts.put(path, model=model)
-        return Artifact(
-            remote_path=stored.remote_path,
-            digest=stored.digest,
-            size_bytes=stored.size_bytes,
-            format=format_ or format_of(path),
-            is_stored=True,
-        )
+    return _stored(stored, kind, found)
 
 
 @contextmanager
@@ -82,12 +84,31 @@ def _at_hand(core: Core, source: str) -> Iterator[str]:
         yield core.artifacts.fetch(source, None, folder)
 
 
-def _check_format(format_: str | None) -> None:
-    from airflow_registry.modeling.formats import SERIALIZED_FORMATS
+def _look(path: str, format_: str, *, shown: str) -> tuple[Finding, ...]:
+    """Which code loading would import. People are warned; nothing is decided here."""
+    from airflow_registry.modeling.pickle_scan import scan
 
-    known = (*SERIALIZED_FORMATS, "file", "folder")
-    if format_ is not None and format_ not in known:
-        raise InvalidInputError(f"{format_!r} is not a format. Expected {one_of(known)}; leave format= out to go by the file's name.")
+    found = scan(path, format_)
+    for finding in found:
+        if finding.is_warning:
+            _log.warning(
+                "A look into %s found something (%s). It is registered all the same: the setting trusted decides whether it may be "
+                "loaded. Look at it before you promote it; what was found is kept in version.findings.",
+                shown,
+                finding,
+            )
+    return found
+
+
+def _stored(stored: Stored, format_: str, found: tuple[Finding, ...]) -> Artifact:
+    return Artifact(
+        remote_path=stored.remote_path,
+        digest=stored.digest,
+        size_bytes=stored.size_bytes,
+        format=format_,
+        is_stored=True,
+        findings=found,
+    )
 
 
 def _leave_in_place(core: Core, source: str, *, format_: str | None) -> Artifact:
@@ -96,7 +117,8 @@ def _leave_in_place(core: Core, source: str, *, format_: str | None) -> Artifact
 
     known = core.artifacts.digest_of(source)
     digest, size = known or (None, None)
-    return Artifact(remote_path=remote_path_of(source), digest=digest, size_bytes=size, format=format_ or format_of(source))
+    kind, place = format_ or format_of(source), remote_path_of(source)
+    return Artifact(remote_path=place, digest=digest, size_bytes=size, format=kind, findings=_look(place, kind, shown=source))
 
 
 def _upload_itself(core: Core, model: ModelName, artifact: object) -> Artifact:
@@ -114,7 +136,6 @@ def _serialize(core: Core, model: ModelName, artifact: object, *, format_: str |
 
     with private_folder() as folder:
         written = formats.serialize(artifact, folder, format=format_, trusted_types=core.settings.trusted_types)
-        stored = core.artifacts.put(str(written.path), model=model)
-    return Artifact(
-        remote_path=stored.remote_path, digest=stored.digest, size_bytes=stored.size_bytes, format=written.format, is_stored=True
-    )
+        found = _look(written.path, written.format, shown=f"the {type(artifact).__name__} of {model}")
+        stored = core.artifacts.put(written.path, model=model)
+    return _stored(stored, written.format, found)

@@ -77,8 +77,11 @@ def test_peak_memory_is_in_bytes(monkeypatch):
 
 
 def test_the_interface_costs_no_library_at_import():
-    heavy = "numpy pandas pyarrow sklearn skops joblib scipy"
-    names = "formats remote signature environment skops_format pickle_format index_bounds"
+    heavy = "numpy pandas pyarrow sklearn skops joblib scipy onnx onnxruntime lightgbm xgboost safetensors mlflow yaml"
+    names = (
+        "formats remote signature environment skops_format pickle_format index_bounds onnx_format lightgbm_format xgboost_format "
+        "safetensors_format mlflow_format pickle_scan packages"
+    )
     script = (
         f"import sys, importlib\nfor name in '{names}'.split(): importlib.import_module('airflow_registry.modeling.' + name)\n"
         f"print([name for name in '{heavy}'.split() if name in sys.modules])"

@@ -145,8 +145,8 @@ def test_a_class_in_place_of_a_model_is_refused(tmp_path):
 
 
 def test_an_unknown_format_is_refused_with_the_known_ones(tmp_path):
-    with pytest.raises(InvalidInputError, match="Expected skops, joblib or pickle"):
-        serialize(Plain(), str(tmp_path), format="onnx")
+    with pytest.raises(InvalidInputError, match="Expected skops, onnx, lightgbm, xgboost, safetensors, joblib or pickle"):
+        serialize(Plain(), str(tmp_path), format="pmml")
 
 
 @pytest.mark.parametrize("format_", ["joblib", "pickle"])
@@ -214,7 +214,7 @@ def test_a_file_that_is_not_there_is_not_found(tmp_path):
         ("folder", r"Use version\.remote_path, or version\.download\(folder\)"),
         ("remote", r"Use version\.remote_path"),
         ("none", "metadata only"),
-        ("onnx", "Expected skops, joblib or pickle"),
+        ("pmml", "Expected skops, onnx, lightgbm, xgboost, safetensors, joblib, pickle or mlflow"),
     ],
 )
 def test_a_format_that_is_no_object_says_what_to_use_instead(format_, message, tmp_path):
@@ -230,7 +230,12 @@ def test_a_format_that_is_no_object_says_what_to_use_instead(format_, message, t
         ("/x/model.pkl", "pickle"),
         ("model.pickle", "pickle"),
         ("s3://bucket/model/", "folder"),
-        ("model.onnx", "file"),
+        ("model.onnx", "onnx"),
+        ("s3://bucket/model.safetensors", "safetensors"),
+        ("model.ubj", "xgboost"),
+        ("model.lgb", "lightgbm"),
+        ("model.txt", "file"),
+        ("model.json", "file"),
         ("model", "file"),
         ("model.skops.txt", "file"),
     ],
