@@ -164,7 +164,7 @@ def test_the_guide_shows_the_rights_and_the_policy_that_the_test_runs(file):
 def test_the_guide_says_the_values_that_the_file_sets(file):
     guide, found = GUIDE.read_text(), file.services["scheduler"].environment
     rows = dict(re.findall(r"^\| `([\w.]+)` \| (\w+)(?: s)? \|", guide, re.MULTILINE))
-    assert len(rows) == 6
+    assert len(rows) == 7
     assert rows == {name: found[f"AIRFLOW__{name.replace('.', '__').upper()}"] for name in rows}
 
 

@@ -30,7 +30,7 @@ class Accident:
     Attributes:
         worker: Who was killed.
         entry: What it had announced to write, and had not finished.
-        busy: The workers that were running scoring tasks at that moment.
+        busy: The workers that had begun scoring tasks by then.
     """
 
     worker: str
