@@ -8,6 +8,7 @@ import pytest
 from airflow_registry.champion.output import local_path, look, written
 from airflow_registry.errors import InvalidInputError
 from airflow_registry.service.score import output_key
+from tests.unit.scoring.fake_bucket import FakeBucket, FakeClient
 
 
 def test_an_output_that_is_not_there_was_never_changed(tmp_path):
@@ -83,6 +84,34 @@ def test_a_damaged_parquet_file_has_a_digest_and_no_rows(tmp_path):
     found = written(str(tmp_path))
     assert found.rows is None
     assert found.digest.startswith("sha256:")
+
+
+@pytest.fixture
+def out(monkeypatch):
+    """A bucket whose clock stands still."""
+    client = FakeClient(FakeBucket())
+    monkeypatch.setattr("airflow_registry.scoring.objects.bucket_of", lambda uri, _: (client, uri.removeprefix("s3://fake/")))
+    client.write("out/a.csv", b"old")
+    return client
+
+
+@pytest.mark.parametrize("name", ["out/a.csv", "out/b.csv", "out/deep/a.csv"])
+def test_an_object_of_the_same_second_is_newer_by_its_version(out, name):
+    before = look("s3://fake/out")
+    out.write(name, b"new")
+    after = look("s3://fake/out")
+    assert after.changed_ns == before.changed_ns
+    assert after.is_newer(before.changed_ns, before.newest)
+    assert not look("s3://fake/out").is_newer(after.changed_ns, after.newest)
+
+
+def test_the_first_object_is_newer_than_nothing_and_a_marker_is_none(out):
+    before = look("s3://fake/new")
+    assert (before.changed_ns, before.newest) == (0, "")
+    out.write("new/_SUCCESS", b"")
+    assert not look("s3://fake/new").is_newer(before.changed_ns, before.newest)
+    out.write("new/part", b"1")
+    assert look("s3://fake/new").is_newer(before.changed_ns, before.newest)
 
 
 def test_of_an_output_elsewhere_only_the_uri_is_known():
