@@ -16,13 +16,13 @@ from airflow_registry.artifacts.digest import Content, Entry, Manifest, name_fau
 from airflow_registry.artifacts.durable import sync
 from airflow_registry.artifacts.parallel import each, reported
 from airflow_registry.errors import ArtifactNotFoundError, InvalidInputError, StorageUnavailableError
-from airflow_registry.objects.base import ABSENT, Condition, PreconditionError
+from airflow_registry.objects.base import ABSENT, Condition, MeasuringClient, PreconditionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from airflow_registry.domain.names import Digest
-    from airflow_registry.objects.base import ObjectClient, ObjectInfo
+    from airflow_registry.objects.base import Measured, ObjectClient, ObjectInfo
 
 LARGE_BYTES = 16 << 20  # from here on the client transfers one file in parallel parts, and several at once would multiply its memory
 _ROUNDS = 5
@@ -45,9 +45,9 @@ def manifest_key(folder: str) -> str:
 
 
 # -- putting -----------------------------------------------------------------------------------------------------------------
-def put_file(client: ObjectClient, path: Path, key: str, content: Content) -> None:
+def put_file(client: ObjectClient, path: Path, key: str, content: Content, measured: Measured | None = None) -> None:
     """Make the object at `key` the file at `path`: what is there already is read and compared, what is damaged is replaced."""
-    _put(client, path, key, content, client.head(key))
+    _put(client, path, key, content, client.head(key), measured)
     stored = client.head(key)
     if stored is None or stored.size_bytes != content.size_bytes:
         raise _lost(client.uri(key), f"expected {content.size_bytes} bytes, found {_size(stored)}")
@@ -74,13 +74,16 @@ def _put_entry(client: ObjectClient, path: Path, folder: str, there: dict[str, O
     _put(client, path / entry.path, folder + entry.path, Content(digest=entry.digest, size_bytes=size), there.get(entry.path))
 
 
-def _put(client: ObjectClient, path: Path, key: str, content: Content, found: ObjectInfo | None) -> None:
+def _put(client: ObjectClient, path: Path, key: str, content: Content, found: ObjectInfo | None, measured: Measured | None = None) -> None:
     """Write unless the same bytes are there; who loses a race against another writer looks again."""
+    upload = partial(client.upload, str(path), key, digest=content.digest)
+    if measured is not None and isinstance(client, MeasuringClient):
+        upload = partial(client.upload_measured, str(path), key, measured=measured)
     for _ in range(_ROUNDS):
         if found is not None and _is_whole(client, found, content):
             return
         try:
-            client.upload(str(path), key, digest=content.digest, condition=ABSENT if found is None else Condition(version=found.version))
+            upload(condition=ABSENT if found is None else Condition(version=found.version))
         except PreconditionError:
             found = client.head(key)
         else:

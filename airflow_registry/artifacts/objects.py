@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_registry.artifacts.base import MANIFEST_SUFFIX, Stored, artifact_name
-from airflow_registry.artifacts.digest import Manifest, content_of
+from airflow_registry.artifacts.digest import Content, Manifest, content_of
 from airflow_registry.artifacts.dispatch import local_path
 from airflow_registry.artifacts.durable import TEMPORARY, make_folder, private_folder, sync, workspace
-from airflow_registry.artifacts.failures import writing
+from airflow_registry.artifacts.failures import reading, writing
 from airflow_registry.artifacts.object_files import (
+    LARGE_BYTES,
     files_below,
     manifest_key,
     put_file,
@@ -41,16 +42,15 @@ from airflow_registry.errors import (
     StorageRefusedError,
     StorageUnavailableError,
 )
-from airflow_registry.objects.base import ABSENT, Condition, PreconditionError
+from airflow_registry.objects.base import ABSENT, Condition, MeasuringClient, PreconditionError
 from airflow_registry.objects.dispatch import is_object_uri, join, split_uri
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping
 
-    from airflow_registry.artifacts.digest import Content
     from airflow_registry.artifacts.pointer import PointerKind
     from airflow_registry.domain.names import Digest
-    from airflow_registry.objects.base import ObjectClient, ObjectInfo
+    from airflow_registry.objects.base import Measured, ObjectClient, ObjectInfo
 
 _ROUNDS = 50
 _LONGEST_PAUSE_S = 0.2
@@ -75,12 +75,24 @@ class ObjectArtifactStore:
         """Copy a local file or folder in, verified and written once."""
         origin = Path(local_path(source))
         model = ModelName(model).key
-        content = content_of(origin).refuse_empty(origin)
+        content, measured = self._read_source(origin)
         key = join(self.prefix, "plain", model, content.digest.short, artifact_name(origin.name if name is None else name))
         key = f"{key}/" if content.is_folder else key
         with writing(f"store {origin} at {self.client.uri(key)}"), _unchanged(origin, content):
-            (put_folder if content.is_folder else put_file)(self.client, origin, key, content)
+            if content.is_folder:
+                put_folder(self.client, origin, key, content)
+            else:
+                put_file(self.client, origin, key, content, measured)
         return Stored(digest=content.digest, size_bytes=content.size_bytes, remote_path=self.client.uri(key), is_folder=content.is_folder)
+
+    def _read_source(self, origin: Path) -> tuple[Content, Measured | None]:
+        """What a source holds; a large file is read by the client, which then need not read it for its digest again."""
+        with reading(origin):
+            large = origin.is_file() and origin.stat().st_size >= LARGE_BYTES
+        if not large or not isinstance(self.client, MeasuringClient):
+            return content_of(origin).refuse_empty(origin), None
+        measured = self.client.measure(str(origin))
+        return Content(digest=measured.digest, size_bytes=measured.size_bytes), measured
 
     def verify(self, remote_path: str, digest: Digest) -> None:
         """Compare an artifact with its digest; it is read as a stream and not kept."""

@@ -11,7 +11,7 @@ when nothing is there, `CorruptionError` when the bytes that arrived are not tho
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from airflow_registry.domain.names import Digest
 
-__all__ = ["ABSENT", "Condition", "ObjectClient", "ObjectInfo", "PreconditionError"]
+__all__ = ["ABSENT", "Condition", "Measured", "MeasuringClient", "ObjectClient", "ObjectInfo", "PreconditionError"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,3 +132,29 @@ class ObjectClient(Protocol):
 
     def unfinished(self, prefix: str = "") -> Iterator[str]:
         """Keys below `prefix` of uploads that were begun and neither completed nor aborted (a killed process leaves them)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What one reading of a local file found.
+
+    Attributes:
+        digest: SHA-256 of the file.
+        size_bytes: Its size in bytes.
+        checksums: Those of its pieces, in the way of the client that made them, which compares them when the pieces go up.
+    """
+
+    digest: Digest
+    size_bytes: int
+    checksums: tuple[str, ...]
+
+
+@runtime_checkable
+class MeasuringClient(ObjectClient, Protocol):
+    """A client for whom an upload is cheaper if it has read the file before: who needs the digest anyway lets it do that."""
+
+    def measure(self, path: str) -> Measured:
+        """Read a local file once, for its digest and for what the store will compare."""
+
+    def upload_measured(self, path: str, key: str, *, measured: Measured, condition: Condition | None = None) -> ObjectInfo:
+        """As `upload`; errors as there, `DigestMismatchError` if the file is not any more what was measured."""

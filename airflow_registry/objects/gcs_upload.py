@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow_registry.errors import ArtifactNotFoundError, CorruptionError, StorageRefusedError, StorageUnavailableError
 from airflow_registry.objects.base import PreconditionError
 from airflow_registry.objects.gcs_faults import explain
+from airflow_registry.objects.local_file import read_into, refuse_other
 from airflow_registry.objects.parallel import MIB
-from airflow_registry.objects.s3_upload import DIGEST_KEY, WRITE_KEY, read_into, refuse_other
+from airflow_registry.objects.s3_upload import DIGEST_KEY, WRITE_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable

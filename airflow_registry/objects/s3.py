@@ -17,12 +17,12 @@ from airflow_registry.objects.base import ObjectInfo, PreconditionError
 from airflow_registry.objects.s3_connection import S3Connection
 from airflow_registry.objects.s3_download import Download, Reading, refuse_damaged, refuse_full_disk
 from airflow_registry.objects.s3_faults import code_of, status_of
-from airflow_registry.objects.s3_upload import DIGEST_KEY, Write, put_whole, upload_file
+from airflow_registry.objects.s3_upload import DIGEST_KEY, Write, measure, put_whole, upload_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_registry.objects.base import Condition
+    from airflow_registry.objects.base import Condition, Measured
     from airflow_registry.objects.options import StorageOptions
     from airflow_registry.objects.s3_faults import Doing
 
@@ -118,14 +118,23 @@ class S3Client:
     def write(self, key: str, data: bytes, *, condition: Condition | None = None) -> ObjectInfo:
         """Create or replace a small object."""
         digest = Digest(f"sha256:{hashlib.sha256(data).hexdigest()}")
-        write = Write(connection=self._connection, key=key, digest=digest, condition=condition)
-        return self._made(key, put_whole(write, data), len(data))
+        return self._made(key, put_whole(self._write(key, digest, condition), data), len(data))
 
     def upload(self, path: str, key: str, *, digest: Digest, condition: Condition | None = None) -> ObjectInfo:
         """Create or replace an object by a local file."""
         if condition is not None:
             self._refuse_early(key, condition)
-        return self._made(key, *upload_file(self._connection, path, key, digest, condition))
+        return self._made(key, *upload_file(self._write(key, digest, condition), path))
+
+    def measure(self, path: str) -> Measured:
+        """Read a local file once, for its digest and for what the store will compare."""
+        return measure(self._connection, path)
+
+    def upload_measured(self, path: str, key: str, *, measured: Measured, condition: Condition | None = None) -> ObjectInfo:
+        """As `upload`, for a file that was measured."""
+        if condition is not None:
+            self._refuse_early(key, condition)
+        return self._made(key, *upload_file(self._write(key, measured.digest, condition), path, measured))
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         """All objects whose key starts with `prefix`."""
@@ -155,6 +164,9 @@ class S3Client:
         for page in self._pages("list_multipart_uploads", f"list the unfinished uploads of {self.uri(prefix)}", Prefix=prefix):
             for entry in page.get("Uploads", ()):
                 yield entry["Key"]
+
+    def _write(self, key: str, digest: Digest, condition: Condition | None) -> Write:
+        return Write(connection=self._connection, key=key, digest=digest, condition=condition)
 
     def _pages(self, operation: str, what: str, **args: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401
         """Answers to a listing; each names where the next one begins."""

@@ -23,7 +23,7 @@ from airflow_registry.objects.retry import Fault, Stopped
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Doing", "code_of", "explain", "is_expired", "status_of"]
+__all__ = ["Doing", "code_of", "explain", "is_corrupted", "is_expired", "status_of"]
 
 UNREACHABLE_ATTEMPTS = 4  # a wrong address stays wrong; a restarting server is back in seconds
 
@@ -156,6 +156,11 @@ def status_of(error: Exception) -> int:
 def is_expired(error: Exception) -> bool:
     """Whether new credentials would help."""
     return code_of(error) in _EXPIRED or code_of(error) == "InvalidToken"
+
+
+def is_corrupted(error: Exception) -> bool:
+    """Whether the store found another checksum than was sent along."""
+    return code_of(error) in _CORRUPTED
 
 
 def _answer(error: Exception) -> Mapping[str, Any]:

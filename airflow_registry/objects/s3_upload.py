@@ -9,38 +9,35 @@ from __future__ import annotations
 import base64
 import hashlib
 import logging
-import os
 import uuid
 import zlib
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_registry.errors import ArtifactNotFoundError, DigestMismatchError, StorageRefusedError, StorageUnavailableError
-from airflow_registry.objects.base import PreconditionError
-from airflow_registry.objects.parallel import Workers, pieces_of
-from airflow_registry.objects.s3_faults import code_of, explain
+from airflow_registry.domain.names import Digest
+from airflow_registry.errors import ArtifactNotFoundError, StorageRefusedError, StorageUnavailableError
+from airflow_registry.objects.base import Measured, PreconditionError
+from airflow_registry.objects.local_file import LocalFile
+from airflow_registry.objects.parallel import Workers
+from airflow_registry.objects.s3_faults import code_of, explain, is_corrupted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from airflow_registry.domain.names import Digest
     from airflow_registry.objects.base import Condition
-    from airflow_registry.objects.parallel import Pieces
     from airflow_registry.objects.s3_connection import S3Connection
     from airflow_registry.objects.s3_faults import Doing
 
-__all__ = ["DIGEST_KEY", "Upload", "Write", "put_whole", "upload_file"]
+__all__ = ["DIGEST_KEY", "Upload", "Write", "measure", "put_whole", "upload_file"]
 
 DIGEST_KEY = "sha256"  # object metadata: the digest's 64 hex digits
 WRITE_KEY = "airflow-registry-write"  # object metadata: which write made the object
 logger = logging.getLogger(__name__)
 
 
-def checksum(algorithm: str, data: bytes | bytearray) -> dict[str, Any]:
-    """The checksum of the data as an argument of a request, which the store compares."""
+def checksum(algorithm: str, data: bytes | bytearray) -> str:
+    """The checksum of the data as S3 writes it, which the store compares with what arrived."""
     found = zlib.crc32(data).to_bytes(4, "big") if algorithm == "CRC32" else hashlib.sha256(data).digest()
-    return {f"Checksum{algorithm}": base64.b64encode(found).decode()}
+    return base64.b64encode(found).decode()
 
 
 def conditions(condition: Condition | None) -> dict[str, Any]:
@@ -107,8 +104,8 @@ class Write:
 
 def put_whole(write: Write, data: bytes) -> dict[str, Any]:
     """One request for a small object; the store compares the checksum."""
-    sums = checksum(write.connection.checksum_algorithm, data)
-    return write.finish("put_object", Body=data, Metadata=write.metadata, **sums)
+    algorithm = write.connection.checksum_algorithm
+    return write.finish("put_object", Body=data, Metadata=write.metadata, **{f"Checksum{algorithm}": checksum(algorithm, data)})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -117,15 +114,13 @@ class Upload:
 
     Attributes:
         write: The object.
-        path: The file.
-        file: Its descriptor.
-        pieces: How it is cut.
+        file: The file.
+        promised: The checksums of its parts, where it was measured before; else it is read for its digest now.
     """
 
     write: Write
-    path: str
-    file: int
-    pieces: Pieces
+    file: LocalFile
+    promised: tuple[str, ...] | None = None
     workers: Workers = field(default_factory=Workers)
     _id: str = ""
     _sha256: Any = field(default_factory=hashlib.sha256)
@@ -144,7 +139,8 @@ class Upload:
         self._id = begun["UploadId"]
         try:
             parts = self._send_parts()
-            refuse_other(self.path, expected=write.digest, found=self._sha256)
+            if self.promised is None:
+                self.file.refuse_other(write.digest, self._sha256)
             return write.finish("complete_multipart_upload", UploadId=self._id, MultipartUpload={"Parts": parts})
         except BaseException as error:
             self._abort()
@@ -166,34 +162,24 @@ class Upload:
         return self.write.connection.checksum_algorithm
 
     def _send_parts(self) -> list[dict[str, Any]]:
-        with closing(self.workers.in_order(self._send, self._read(), self.pieces.window)) as sent:
+        parts = self.file.parts(None if self.promised else self._sha256)
+        with closing(self.workers.in_order(self._send, parts, self.file.pieces.window)) as sent:
             return list(sent)
-
-    def _read(self) -> Iterator[tuple[int, bytes | bytearray]]:
-        """The parts in order; each buffer is used again when the part in it has arrived."""
-        buffers: list[bytearray] = []
-        for index, (start, length) in enumerate(self.pieces):
-            if index < self.pieces.window:
-                buffers.append(bytearray(self.pieces.piece_bytes))
-            buffer = buffers[index % self.pieces.window]
-            read = read_into(self.file, buffer, start, length)
-            self._sha256.update(memoryview(buffer)[:read])
-            yield index + 1, buffer if read == len(buffer) else bytes(memoryview(buffer)[:read])
 
     def _send(self, part: tuple[int, bytes | bytearray]) -> dict[str, Any]:
         number, data = part
-        sums = checksum(self._algorithm, data)
-        answer = self.write.connection.send(
-            "upload_part",
-            self.write.doing,
-            stop=self.workers.stop,
-            Key=self.write.key,
-            UploadId=self._id,
-            PartNumber=number,
-            Body=data,
-            **sums,
-        )
-        return {"PartNumber": number, "ETag": answer["ETag"], **sums}
+        given = self.promised[number - 1] if self.promised else checksum(self._algorithm, data)
+        answer = self.write.connection.insist(lambda: self._send_once(number, data, given), self.write.doing, stop=self.workers.stop)
+        return {"PartNumber": number, "ETag": answer["ETag"], f"Checksum{self._algorithm}": given}
+
+    def _send_once(self, number: int, data: bytes | bytearray, given: str) -> Any:  # noqa: ANN401
+        named = {"Key": self.write.key, "UploadId": self._id, "PartNumber": number, f"Checksum{self._algorithm}": given}
+        try:
+            return self.write.connection.once("upload_part", Body=data, **named)
+        except Exception as error:
+            if is_corrupted(error) and checksum(self._algorithm, data) != given:  # not on its way: it was read so from the file
+                raise self.file.changed(self.write.digest, f"other bytes in part {number}") from error
+            raise
 
     def _abort(self) -> None:
         """Remove the parts; what cannot be removed is named in the log, and hides no error."""
@@ -206,52 +192,24 @@ class Upload:
             logger.warning("The parts of the failed upload of %s (upload id %s) are still there: %s", where, self._id, error)
 
 
-def upload_file(connection: S3Connection, path: str, key: str, digest: Digest, condition: Condition | None) -> tuple[dict[str, Any], int]:
+def measure(connection: S3Connection, path: str) -> Measured:
+    """Read a file once: its digest, and the checksums of the parts in which it will go up."""
+    algorithm, sha256 = connection.checksum_algorithm, hashlib.sha256()
+    with LocalFile.opened(path) as file:
+        sums = Workers().in_order(lambda part: checksum(algorithm, part[1]), file.parts(sha256), file.pieces.window)
+        with closing(sums):
+            checksums = tuple(sums)
+        return Measured(digest=Digest(f"sha256:{sha256.hexdigest()}"), size_bytes=file.pieces.size_bytes, checksums=checksums)
+
+
+def upload_file(write: Write, path: str, measured: Measured | None = None) -> tuple[dict[str, Any], int]:
     """A file of any size; S3's answer and the size in bytes. Errors as in `ObjectClient.upload`."""
-    write = Write(connection=connection, key=key, digest=digest, condition=condition)
-    try:
-        file = os.open(path, os.O_RDONLY)
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    try:
-        pieces = pieces_of(os.fstat(file).st_size)
-        if pieces.size_bytes > pieces.piece_bytes:
-            return Upload(write=write, path=path, file=file, pieces=pieces).run(), pieces.size_bytes
-        return _upload_small(write, path, file, pieces.size_bytes), pieces.size_bytes
-    finally:
-        os.close(file)
-
-
-def _upload_small(write: Write, path: str, file: int, size: int) -> dict[str, Any]:
-    buffer = bytearray(size)
-    read = read_into(file, buffer, 0, size)
-    data = bytes(memoryview(buffer)[:read])
-    refuse_other(path, expected=write.digest, found=hashlib.sha256(data))
-    return put_whole(write, data)
-
-
-def read_into(file: int, buffer: bytearray, start: int, length: int) -> int:
-    """Fill the buffer from a file; how many bytes were there."""
-    view, done = memoryview(buffer), 0
-    while done < length and (read := os.preadv(file, [view[done:length]], start + done)):
-        done += read
-    return done
-
-
-def refuse_other(path: str, *, expected: Digest, found: hashlib._Hash) -> None:
-    """Nothing becomes visible under a digest that it does not have.
-
-    Raises:
-        DigestMismatchError: If the digests differ.
-    """
-    if found.hexdigest() != expected.hex:
-        raise DigestMismatchError(
-            f"The file {path} is not the one that was promised: expected {expected}, found sha256:{found.hexdigest()}. It was changed "
-            "while it was uploaded, or the disk fails. Nothing was kept; try again when nobody writes to it."
-        )
-
-
-def _unreadable(path: str, error: OSError) -> Exception:
-    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
-        return ArtifactNotFoundError(f"There is no file at {path}, so nothing was uploaded. Check the path.")
-    return StorageUnavailableError(f"Cannot read {path}: {error.strerror}. Nothing was uploaded; check the rights and the disk.")
+    with LocalFile.opened(path) as file:
+        size = file.pieces.size_bytes
+        if measured is not None and measured.size_bytes != size:
+            raise file.changed(write.digest, f"{size} bytes instead of {measured.size_bytes}")
+        if size > file.pieces.piece_bytes:
+            return Upload(write=write, file=file, promised=measured.checksums if measured else None).run(), size
+        data = b"".join(bytes(data) for _, data in file.parts(None))
+        file.refuse_other(write.digest, hashlib.sha256(data))
+        return put_whole(write, data), size
