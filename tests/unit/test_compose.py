@@ -60,7 +60,7 @@ def test_the_file_is_valid_by_the_compose_specification(document, specification)
     assert [f"{'.'.join(map(str, error.path))}: {error.message}" for error in specification.iter_errors(document)] == []
 
 
-@pytest.mark.parametrize("path", [("healthcheck", "intervall"), ("helthcheck",), ("depends_on", "postgres", "state")])
+@pytest.mark.parametrize("path", [("healthcheck", "intervals"), ("helthcheck",), ("depends_on", "postgres", "state")])
 def test_the_schema_would_notice_a_misspelt_key(document, specification, path):
     broken = json.loads(json.dumps(document))
     place = broken["services"]["api-server"]
