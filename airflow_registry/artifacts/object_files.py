@@ -6,6 +6,7 @@ a folder of the store without one is not there yet.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -181,10 +182,8 @@ def _read_entry(client: ObjectClient, copy: Path | None, flush: bool, file: Obje
 def _download(client: ObjectClient, key: str, copy: Path) -> Digest:
     """Download an object; if it is replaced meanwhile, what is there then."""
     for _ in range(_ROUNDS):
-        try:
+        with suppress(PreconditionError):  # then it has left no file
             return client.download(key, str(copy))
-        except PreconditionError:
-            copy.unlink(missing_ok=True)
     raise StorageUnavailableError(f"Cannot read {client.uri(key)}: it is replaced all the time. Try again when its writer has finished.")
 
 

@@ -185,7 +185,7 @@ class ObjectArtifactStore:
 
     def _current(self, key: str) -> tuple[ObjectInfo | None, dict[str, Any] | None]:
         info = self.client.head(key)
-        return info, None if info is None else parse_object(self.client.read(key, version=info.version))
+        return info, None if info is None else parse_object(self.client.read(key))  # a newer one than `info`: then the write is refused
 
     def models(self) -> Iterator[str]:
         """Names of the models that have a mark or a pointer."""
