@@ -6,12 +6,33 @@ word, and wrongly; so names are compared here, wherever the model knows them.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from airflow_registry.errors import SignatureMismatchError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+_OF_NO_FRAME = re.compile(r"Column_\d+")  # LightGBM's own names for the columns of an array
+
+
+def names_of_booster(model: Any) -> tuple[str, ...]:  # noqa: ANN401  any object
+    """The names of the columns that a bare booster was trained on; () if it does not know them, or is none. Imports nothing."""
+    kind = (type(model).__module__, type(model).__qualname__)
+    if kind == ("xgboost.core", "Booster"):
+        return tuple(model.feature_names or ())
+    names = model.feature_name() if kind == ("lightgbm.basic", "Booster") else []
+    return () if all(map(_OF_NO_FRAME.fullmatch, names)) else tuple(names)
+
+
+def as_in_frame(model: object, names: Sequence[str], columns: Sequence[str]) -> tuple[str, ...]:
+    """The model's names as the frame writes them: LightGBM has `_` where the frame has a space."""
+    if type(model).__module__.partition(".")[0] != "lightgbm":
+        return tuple(names)
+    written = {column.replace(" ", "_"): column for column in columns}
+    return tuple(written.get(name, name) for name in names)
 
 
 def in_order(rows: Any, names: Sequence[str], count: int | None, what: str) -> Any:  # noqa: ANN401  a frame or an array

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_registry.errors import InvalidInputError
 from airflow_registry.modeling import labels, lightgbm_trees
-from airflow_registry.modeling.columns import in_order
+from airflow_registry.modeling.columns import in_order, names_of_booster
 from airflow_registry.modeling.native_file import damaged, head, write, wrong_kind
 from airflow_registry.modeling.optional import need
 
@@ -27,7 +27,6 @@ _BOOSTER = ("lightgbm.basic", "Booster")
 _WRAPPERS = {("lightgbm.sklearn", name) for name in ("LGBMClassifier", "LGBMRegressor", "LGBMRanker")}
 _MARK = "\nairflow_registry:"
 _END = "\npandas_categorical:"  # LightGBM's Python package wants it last
-_NAMELESS = re.compile(r"Column_\d+")
 _WHAT = "LightGBM file"
 
 
@@ -46,7 +45,7 @@ class LightGbmModel:
         self.booster = booster
         names = booster.feature_name()
         self.n_features_in_ = len(names)
-        self._names = () if all(map(_NAMELESS.fullmatch, names)) else tuple(names)
+        self._names = names_of_booster(booster)
         self._categories = _categories(booster, names)
         if self._names:
             self.feature_names_in_ = np.array(names, dtype=object)
@@ -68,12 +67,9 @@ class LightGbmModel:
 
     def _with_categories(self, rows: Any) -> Any:  # noqa: ANN401  a frame or an array
         """Columns that were categories in training are categories again: files hold them as text or numbers."""
-        import pandas as pd
-
         if not self._categories or not hasattr(rows, "columns"):
             return rows
-        again = {name: pd.Categorical(rows[name], categories=values) for name, values in self._categories.items()}
-        return rows.assign(**again)
+        return rows.assign(**{name: _as_category(rows[name], values) for name, values in self._categories.items()})
 
 
 class LightGbmClassifier(LightGbmModel):
@@ -189,6 +185,13 @@ def _model(booster: Any, text: str) -> LightGbmModel:  # noqa: ANN401  lightgbm.
             raise ValueError(f"{len(classes)} class labels for {max(outputs, 2)} classes")
         return LightGbmClassifier(booster, classes)
     return LightGbmClassifier(booster, np.arange(outputs)) if outputs > 1 else LightGbmModel(booster)
+
+
+def _as_category(column: Any, categories: list[Any]) -> Any:  # noqa: ANN401  a pandas Series and a Categorical
+    """Values that training did not see are missing, as in LightGBM."""
+    import pandas as pd
+
+    return pd.Categorical.from_codes(pd.Index(categories).get_indexer(pd.Index(column)), categories=categories)
 
 
 def _categories(booster: Any, names: list[str]) -> dict[str, list[Any]]:  # noqa: ANN401  lightgbm.Booster

@@ -163,7 +163,7 @@ def load(path: str, *, shown: str) -> OnnxModel:
     except Exception as error:  # onnxruntime's errors have no common base
         if type(error).__module__.partition(".")[0] != "onnxruntime":
             raise
-        raise _refused(runtime, shown, error) from error
+        raise _refused(runtime, shown, error, str(error).replace(path, shown).strip()) from error
 
 
 def _session(runtime: Any, path: str) -> Any:  # noqa: ANN401  onnxruntime
@@ -260,10 +260,10 @@ def _cast(values: np.ndarray[Any, Any], wanted: np.dtype[Any], name: str) -> np.
     return cast
 
 
-def _refused(runtime: Any, shown: str, error: Exception) -> Exception:  # noqa: ANN401  onnxruntime
+def _refused(runtime: Any, shown: str, error: Exception, said: str) -> Exception:  # noqa: ANN401  onnxruntime
     if type(error).__name__ in {"InvalidProtobuf", "NoSuchFile"}:
-        return damaged(_WHAT, shown, error)
+        return damaged(_WHAT, shown, said)
     return InvalidInputError(
-        f"onnxruntime {runtime.__version__} cannot run the ONNX file {shown}: {error}. Install a newer onnxruntime, or convert the model "
+        f"onnxruntime {runtime.__version__} cannot run the ONNX file {shown}: {said} Install a newer onnxruntime, or convert the model "
         "again for an older operator set (target_opset). Operators of one's own are not loaded."
     )

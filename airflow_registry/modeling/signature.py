@@ -8,6 +8,7 @@ from typing import Any
 
 from airflow_registry.domain.model import Column, Signature
 from airflow_registry.errors import InvalidInputError
+from airflow_registry.modeling.columns import as_in_frame, names_of_booster
 
 _LAYOUTS = {"large_string": "string", "string_view": "string", "large_binary": "binary", "binary_view": "binary"}
 
@@ -32,7 +33,7 @@ def capture(model: object, example: Any = None, *, training_frame: Any = None) -
 
     data = example if training_frame is None else training_frame
     types = {} if data is None else _columns_of(data)
-    names = _fitted_names(model) or tuple(types)
+    names = as_in_frame(model, _fitted_names(model), tuple(types)) or tuple(types)
     inputs = tuple(Column(name=name, type=types.get(name)) for name in names)
     if training_frame is not None:
         inputs = tuple(observed(each, _values(training_frame, each.name)) if each.name in types else each for each in inputs)
@@ -98,7 +99,7 @@ def _fitted_names(model: object) -> tuple[str, ...]:
     for _, step in _steps(model):
         if not isinstance(step, (str, type(None))):
             return _fitted_names(step)
-    return ()
+    return names_of_booster(model)
 
 
 def _steps(model: object) -> list[tuple[str, object]]:
@@ -110,7 +111,9 @@ def _output(model: object) -> str | None:
     classes = getattr(model, "classes_", None)
     if classes is not None:
         return _classes_type(classes)
-    return "double" if _is_regressor(model) else None
+    if not _is_regressor(model):
+        return None
+    return "float" if type(model).__module__.startswith("xgboost.") else "double"
 
 
 def _is_regressor(model: object) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_registry.errors import InvalidInputError
 from airflow_registry.modeling import ubjson, xgboost_trees
-from airflow_registry.modeling.columns import in_order
+from airflow_registry.modeling.columns import in_order, names_of_booster
 from airflow_registry.modeling.native_file import damaged, head, writing, wrong_kind
 from airflow_registry.modeling.optional import need
 
@@ -42,7 +42,7 @@ class XgBoostModel:
 
         self.booster = booster
         self.n_features_in_ = booster.num_features()
-        self._names = tuple(booster.feature_names or ())
+        self._names = names_of_booster(booster)
         self._is_linear = learner["gradient_booster"]["name"] == "gblinear"
         self._categories = _categories(booster, learner)
         self._missing = float(json.loads(booster.attr(_NOTE) or "{}").get("missing", "nan"))
