@@ -15,14 +15,14 @@ from airflow_registry.errors import ArtifactNotFoundError, RegistryError, Storag
 from airflow_registry.objects.base import ObjectInfo
 from airflow_registry.objects.gcs_connection import GcsConnection
 from airflow_registry.objects.gcs_download import Reading
-from airflow_registry.objects.gcs_upload import Write, generation_of, upload_file
+from airflow_registry.objects.gcs_upload import Write, generation_of, measure, upload_file
 from airflow_registry.objects.s3_download import refuse_damaged, refuse_full_disk
 from airflow_registry.objects.s3_upload import DIGEST_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from airflow_registry.objects.base import Condition
+    from airflow_registry.objects.base import Condition, Measured
     from airflow_registry.objects.options import StorageOptions
     from airflow_registry.objects.s3_faults import Doing
 
@@ -121,6 +121,15 @@ class GcsClient:
     def upload(self, path: str, key: str, *, digest: Digest, condition: Condition | None = None) -> ObjectInfo:
         """Create or replace an object by a local file."""
         return _info(upload_file(Write(connection=self._connection, key=key, digest=digest, condition=condition), path))
+
+    def measure(self, path: str) -> Measured:
+        """Read a local file once, for its digest and for what Google will compare."""
+        return measure(path)
+
+    def upload_measured(self, path: str, key: str, *, measured: Measured, condition: Condition | None = None) -> ObjectInfo:
+        """As `upload`, for a file that was measured."""
+        write = Write(connection=self._connection, key=key, digest=measured.digest, condition=condition)
+        return _info(upload_file(write, path, measured))
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         """All objects whose key starts with `prefix`."""

@@ -13,25 +13,26 @@ import io
 import logging
 import os
 import uuid
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from airflow_registry.domain.names import Digest
 from airflow_registry.errors import ArtifactNotFoundError, CorruptionError, StorageRefusedError, StorageUnavailableError
-from airflow_registry.objects.base import PreconditionError
+from airflow_registry.objects.base import Measured, PreconditionError
 from airflow_registry.objects.gcs_faults import explain
 from airflow_registry.objects.local_file import read_into, refuse_other
 from airflow_registry.objects.parallel import MIB
 from airflow_registry.objects.s3_upload import DIGEST_KEY, WRITE_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from airflow_registry.domain.names import Digest
     from airflow_registry.objects.base import Condition
     from airflow_registry.objects.gcs_connection import GcsConnection
     from airflow_registry.objects.s3_faults import Doing
 
-__all__ = ["CREATE_RIGHT", "Write", "crc32c_text", "upload_file"]
+__all__ = ["CREATE_RIGHT", "Write", "crc32c_text", "generation_of", "measure", "upload_file"]
 
 PART_BYTES = 16 * MIB  # a multiple of 256 KiB, as Google wants it; one part is in memory
 CREATE_RIGHT = "storage.objects.create (and storage.objects.delete to replace one)"
@@ -225,19 +226,19 @@ class Upload:
             logger.warning("The failed upload of gs://%s/%s was not cancelled: %s", self.write.connection.bucket, self.write.key, error)
 
 
-def upload_file(write: Write, path: str) -> Any:  # noqa: ANN401
+def measure(path: str) -> Measured:
+    """Read a local file once, for its digest and for the checksum that Google compares. Errors as in `ObjectClient.upload`."""
+    with _opened(path) as (file, size):
+        sha256, crc32c = _sums(file, size)
+    return Measured(digest=Digest(f"sha256:{sha256.hexdigest()}"), size_bytes=size, checksums=(crc32c,))
+
+
+def upload_file(write: Write, path: str, measured: Measured | None = None) -> Any:  # noqa: ANN401
     """A file of any size; Google's view of the new object. Errors as in `ObjectClient.upload`."""
-    try:
-        file = os.open(path, os.O_RDONLY)
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    try:
-        size = os.fstat(file).st_size
+    with _opened(path) as (file, size):
         if size <= PART_BYTES // 2:
             return _upload_small(write, path, file, size)
-        return _upload_large(write, path, file, size)
-    finally:
-        os.close(file)
+        return _upload_large(write, path, file, size, measured)
 
 
 def generation_of(version: str) -> int:
@@ -263,15 +264,31 @@ def _upload_small(write: Write, path: str, file: int, size: int) -> Any:  # noqa
     return write.whole(data)
 
 
-def _upload_large(write: Write, path: str, file: int, size: int) -> Any:  # noqa: ANN401
-    """Read twice: Google wants to know the checksum of the whole before the first part, else it shows the object before it is compared."""
-    sha256, crc32c = _sums(file, size)
-    refuse_other(path, expected=write.digest, found=sha256)
+def _upload_large(write: Write, path: str, file: int, size: int, measured: Measured | None) -> Any:  # noqa: ANN401
+    """Google wants to know the checksum of the whole before the first part, else it shows the object before it is compared."""
+    if measured is None or measured.size_bytes != size:
+        sha256, crc32c = _sums(file, size)
+        refuse_other(path, expected=write.digest, found=sha256)
+    else:
+        crc32c = measured.checksums[0]
     try:
         return Upload(write=write, file=file, size_bytes=size, crc32c=crc32c).run()
     except CorruptionError:
-        refuse_other(path, expected=write.digest, found=_sums(file, size)[0])
+        refuse_other(path, expected=write.digest, found=_sums(file, os.fstat(file).st_size)[0])
         raise
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[tuple[int, int]]:
+    """Descriptor and size of a file."""
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    try:
+        yield file, os.fstat(file).st_size
+    finally:
+        os.close(file)
 
 
 def _sums(file: int, size: int) -> tuple[hashlib._Hash, str]:

@@ -185,6 +185,25 @@ def test_a_file_that_becomes_shorter_while_it_is_uploaded_is_not_shown(client, g
     assert client.head("a") is None
 
 
+def test_a_measured_file_is_not_read_for_its_digest_again_and_still_compared(client, gcs_server, large, monkeypatch):
+    measured = client.measure(str(large))
+    assert (measured.digest, measured.size_bytes) == (digest(large.read_bytes()), large.stat().st_size)
+    read = gcs_upload.read_into
+    blocks = []
+    monkeypatch.setattr(
+        gcs_upload, "read_into", lambda file, buffer, start, length: blocks.append(start) or read(file, buffer, start, length)
+    )
+    client.upload_measured(str(large), "a", measured=measured, condition=ABSENT)
+    assert blocks == [0, MIB, 2 * MIB]
+    large.write_bytes(os.urandom(large.stat().st_size))
+    with pytest.raises(DigestMismatchError, match="changed while it was uploaded"):
+        client.upload_measured(str(large), "b", measured=measured)
+    large.write_bytes(os.urandom(MIB))
+    with pytest.raises(DigestMismatchError):
+        client.upload_measured(str(large), "b", measured=measured)
+    assert [info.key for info in client.list()] == ["a"]
+
+
 def test_a_download_that_arrives_damaged_is_not_kept(client, gcs_server, tmp_path):
     client.write("a", b"0123456789")
     gcs_server.storage.objects[client.root[5:]]["a"]["crc32c"] = "AAAAAA=="
