@@ -27,7 +27,13 @@ def test_the_version_of_the_run_is_recorded_with_what_can_be_seen(registry, cham
 def test_what_cannot_be_seen_is_taken_from_the_caller(registry, register, champion, context):
     register()
     operator = RecordPredictionsOperator(
-        model="lead", output="hdfs://out/2026-01-01/", partition="p", version="lead:2", rows="12", quarantined=2, uri="hdfs://out/2026-01-01/x"
+        model="lead",
+        output="hdfs://out/2026-01-01/",
+        partition="p",
+        version="lead:2",
+        rows="12",
+        quarantined=2,
+        uri="hdfs://out/2026-01-01/x",
     )
     assert operator.execute(context("record"))["rows"] == 12
     (entry,) = registry.predictions("lead", 2)
