@@ -128,6 +128,12 @@ def test_the_request_for_a_named_version_asks_for_that_generation(client, gcs_se
     assert len(sent(gcs_server, "GET", alt="media", ifGenerationMatch=written.version)) == 1
 
 
+def test_the_request_for_no_bytes_is_a_range_that_google_understands(client, gcs_server):
+    client.write("a", b"1")
+    assert client.read("a", length=0) == b""
+    assert [request.headers["range"] for request in gcs_server.requests if is_range(request)] == ["bytes=0-0"]
+
+
 def test_a_version_of_another_store_is_not_there(client):
     client.write("a", b"1")
     for ask in (
