@@ -123,6 +123,7 @@ def _filled(facts: Facts) -> Sequence[tuple[str, str]]:
 def _write_rich(answer: Answer, stream: TextIO | None = None) -> None:
     from rich.console import Console
 
+    # Square brackets and colons are what they are: nobody who registers a version can colour, link or hide what others read.
     console = Console(file=stream or sys.stdout, highlight=False, markup=False, emoji=False)
     for position, block in enumerate(answer.blocks):
         if position:
@@ -137,25 +138,23 @@ def _write_rich(answer: Answer, stream: TextIO | None = None) -> None:
 
 def _rich_facts(facts: Facts) -> Any:  # noqa: ANN401  rich.table.Table, which is imported when it is used
     from rich.table import Table as Grid
-    from rich.text import Text
 
     grid = Grid.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
     for name, value in _filled(facts):
-        grid.add_row(Text(name), Text(value))
+        grid.add_row(name, value)
     return grid
 
 
 def _rich_table(table: Table) -> Any:  # noqa: ANN401  rich.table.Table, which is imported when it is used
     from rich.box import SIMPLE_HEAD
     from rich.table import Table as Grid
-    from rich.text import Text
 
     grid = Grid(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for position, heading in enumerate(table.columns):
         is_number = all(isinstance(row[position], (int, float, type(None))) for row in table.rows)
         grid.add_column(heading, overflow="fold", justify="right" if is_number else "left")
     for row in table.rows:
-        grid.add_row(*(Text(shown(cell)) for cell in row))
+        grid.add_row(*map(shown, row))
     return grid

@@ -63,7 +63,7 @@ def test_ctrl_c_is_one_line_and_exit_code_130():
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=hear_ctrl_c,
+            preexec_fn=hear_ctrl_c,  # noqa: PLW1509  no other thread of this test holds a lock
         )
         silent.settimeout(60)
         connection, _ = silent.accept()
@@ -102,7 +102,7 @@ def test_what_a_model_prints_does_not_spoil_the_document(registry, tmp_path):
         sys.path.remove(str(tmp_path))
     done = run(
         "evaluate", "lead:1", "--data", tmp_path / "data.csv", "--target", "y", "--metric", "accuracy", "--json",
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])},
     )  # fmt: skip
     assert json.loads(done.stdout)["results"] == {"1": {"accuracy": 1.0}}, done.stderr
     assert "from python" in done.stderr

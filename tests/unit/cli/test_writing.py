@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 
-def test_register_keeps_everything_that_was_said(registry, model_file, command):
+def test_register_keeps_everything_that_was_said(registry, model_file, tmp_path, command):
     code, out, _ = command(
         "register", "lead", model_file, "--metric", "auc=0.9", "--metric", "loss=nan", "--tag", "team=growth", "--dataset",
         "leads=s3://lake/leads/", "--dataset", "calls", "--parameter", "depth=3", "--parameter", "kernel=rbf", "--change-note", "more rows",
@@ -19,6 +22,8 @@ def test_register_keeps_everything_that_was_said(registry, model_file, command):
     assert [(entry.name, entry.uri) for entry in version.datasets] == [("leads", "s3://lake/leads/"), ("calls", None)]
     assert (version.change_note, version.description, version.artifact.size_bytes) == ("more rows", "who buys", 7)
     assert f"digest: {version.digest}\n" in out
+    with closing(sqlite3.connect(tmp_path / "registry.db")) as database:
+        assert database.execute("SELECT data_name, data_uri FROM airflow_registry_evaluations").fetchall() == [("holdout", "h.parquet")]
 
 
 def test_a_writing_command_says_on_stderr_which_registry_it_acts_on(registry, tmp_path, command):
