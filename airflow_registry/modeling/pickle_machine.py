@@ -21,6 +21,7 @@ from airflow_registry.modeling.pickle_values import (
     LARGEST_TUPLE,
     MARK,
     OPAQUE,
+    WRAPPER,
     Dict,
     Global,
     Made,
@@ -249,6 +250,8 @@ class Machine:
 
     def _import(self, module: str, name: str) -> Global:
         full = Global(f"{module}.{name}")
+        if self.is_joblib and full != WRAPPER and name.endswith("ArrayWrapper"):
+            raise Unread(f"{full} may stand for an array, or for something else (byte {self.source.position})")
         self.names.add(kind_of(module, name), full[:_LONGEST_TEXT].encode("utf-8", "backslashreplace").decode())
         return full
 

@@ -37,7 +37,9 @@ _DANGEROUS_NAMES = _words(
     operator.methodcaller operator.call _operator.attrgetter _operator.methodcaller _operator.call functools.reduce
     _functools.reduce copyreg.add_extension copyreg.constructor numpy.load numpy.fromfile numpy.memmap numpy.loadtxt
     numpy.genfromtxt numpy.save numpy.savetxt numpy.DataSource pandas.eval pandas.read_pickle pandas.io.pickle.read_pickle
-    joblib.load joblib.dump joblib.numpy_pickle.load torch.load torch.serialization.load cloudpickle.loads cloudpickle.load
+    joblib.load joblib.dump joblib.numpy_pickle.load torch.load io.open io.FileIO io.open_code _io.open _io.FileIO
+    torch.serialization.load cloudpickle.loads cloudpickle.load types.FunctionType types.CodeType types.LambdaType
+    types.MethodType types.ModuleType
     """
 )
 _DANGEROUS_PREFIXES = (

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING
 from airflow_registry.domain.findings import KINDS, Finding
 from airflow_registry.modeling import mlflow_format
 from airflow_registry.modeling.pickle_machine import Machine
-from airflow_registry.modeling.pickle_source import DAMAGE, Budget, Source, Unread, is_packed, unpacked
+from airflow_registry.modeling.pickle_source import DAMAGE, Budget, Exhausted, Source, Unread, is_packed, unpacked
 from airflow_registry.modeling.pickle_values import Names
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _HEAD = 16
 _PICKLES = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".ckpt", ".bin", ".npy", ".dill", ".cloudpickle")
+_BY_NAME = {".joblib": "joblib", ".pkl": "pickle", ".pickle": "pickle"}
 _NUMPY = b"\x93NUMPY"
 _MOST_FILES = 200
 _DEEPEST = 3
@@ -66,7 +67,7 @@ def _folder(path: str, name: str, budget: Budget, *, is_mlflow: bool) -> Iterato
     for file in candidates[:_MOST_FILES]:
         where = f"{name}: {file.relative_to(path).as_posix()}"
         if file.is_file() and not file.is_symlink():
-            yield from _file(str(file), where, "joblib" if file.suffix.lower() == ".joblib" else "file", budget)
+            yield from _file(str(file), where, _BY_NAME.get(file.suffix.lower(), "file"), budget)
     if len(candidates) > _MOST_FILES:
         yield Finding(kind="unread", where=name, note=f"only the first {_MOST_FILES} of {len(candidates)} files were looked at")
 
@@ -144,12 +145,14 @@ def _follow(source: Source, names: Names, *, is_joblib: bool, depth: int) -> Non
 
     def nested(data: bytes) -> None:
         if depth >= _DEEPEST:
-            raise Unread(f"pickles stand in pickles, more than {_DEEPEST} deep")
+            raise Exhausted(f"pickles stand in pickles, more than {_DEEPEST} deep")
         inside = Names(names.most)
         try:
             _follow(Source(io.BytesIO(data), source.budget, len(data)), inside, is_joblib=False, depth=depth + 1)
+        except Exhausted:
+            raise
         except Unread:  # most likely no pickle at all
-            source.budget.check_time()
+            pass
         for kind, found in inside.found.items():
             for name in found:
                 names.add(kind, name)

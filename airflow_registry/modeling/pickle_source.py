@@ -25,6 +25,10 @@ class Unread(Exception):  # noqa: N818  not an error: it ends the reading, and i
     """Why a pickle was not read to its end."""
 
 
+class Exhausted(Unread):
+    """It would go on, and no more is looked at."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Budget:
     """What one look into an artifact may cost, all files together.
@@ -48,11 +52,11 @@ class Budget:
         """One opcode.
 
         Raises:
-            Unread: If nothing is left.
+            Exhausted: If nothing is left.
         """
         self.opcodes -= 1
         if self.opcodes < 0:
-            raise Unread("it has more steps than are looked at")
+            raise Exhausted("it has more steps than are looked at")
         if self.opcodes & 0xFFF == 0:
             self.check_time()
 
@@ -60,20 +64,20 @@ class Budget:
         """Whether there is time left.
 
         Raises:
-            Unread: If there is none.
+            Exhausted: If there is none.
         """
         if time.monotonic() - self.started > self.seconds:
-            raise Unread(f"looking at it takes longer than {self.seconds:g} seconds")
+            raise Exhausted(f"looking at it takes longer than {self.seconds:g} seconds")
 
     def unpack(self, count: int) -> None:
         """Bytes that were read or skipped.
 
         Raises:
-            Unread: If there are too many.
+            Exhausted: If there are too many.
         """
         self.unpacked -= count
         if self.unpacked < 0:
-            raise Unread("it unpacks to more bytes than are looked at")
+            raise Exhausted("it unpacks to more bytes than are looked at")
 
 
 class Source:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from airflow_registry.domain.findings import Kind
 
 LARGEST_TUPLE = 64
+WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
 _DTYPE = re.compile(r"[<>|=]?([biufcSUVMmO?])(\d{0,9})")
 
 OPAQUE: Final = object()
@@ -91,7 +92,7 @@ class Names:
 def is_wrapper(value: object) -> bool:
     """Whether it is joblib's stand-in for an array, or the class of these."""
     name = value.name if isinstance(value, Made) else value if isinstance(value, Global) else ""
-    return name.endswith("ArrayWrapper")
+    return name == WRAPPER
 
 
 def remember(target: object, pairs: list[Any]) -> None:
