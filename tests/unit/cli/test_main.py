@@ -13,6 +13,7 @@ import pytest
 
 from airflow_registry import ModelRegistry
 from airflow_registry.cli import main
+from airflow_registry.cli.main import _stdout_kept_clean
 from airflow_registry.sql.schema import HEAD
 
 
@@ -110,6 +111,12 @@ def test_without_an_address_the_environment_says_where(file, monkeypatch, capsys
     monkeypatch.setenv("AIRFLOW_REGISTRY_DATABASE", f"sqlite:///{file}")
     assert main(["db", "upgrade"]) == 0
     assert "from: environment AIRFLOW_REGISTRY_DATABASE" in capsys.readouterr().out
+
+
+def test_what_python_prints_into_its_own_buffer_meanwhile_goes_to_stderr(capsys):
+    with _stdout_kept_clean():
+        print("from a library")
+    assert capsys.readouterr() == ("", "from a library\n")
 
 
 def test_the_bare_name_lists_the_commands(capsys):
