@@ -127,7 +127,7 @@ def show(rounds: list[dict[str, tuple[tuple[float, float], tuple[float, float]]]
     return reached
 
 
-def main(megabytes: int = 256, rounds: int = 7) -> None:
+def main(megabytes: int = 256, rounds: int = 8) -> None:
     with s3_server() as server, tempfile.TemporaryDirectory() as folder:
         bench = Bench(server, Path(folder), megabytes)
         bench.run_round()  # warms clients, connections and volumes up

@@ -18,7 +18,7 @@ R = TypeVar("R")
 MIB = 1 << 20
 PIECE_BYTES = 8 * MIB
 THREADS = 8
-MEMORY_BYTES = 80 * MIB  # what the pieces of one transfer may take in all
+MEMORY_BYTES = 64 * MIB  # what the pieces of one transfer may take in all
 MOST_PIECES = 10_000  # what S3 allows in one upload
 
 

@@ -247,6 +247,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._send_body(body, kind)
 
     def _send_body(self, body: bytes, kind: str) -> None:
+        if self.command == "HEAD":
+            return
         if kind not in {"cut", "reset_body", "stall"}:
             self.wfile.write(body)
             return

@@ -6,11 +6,12 @@ import os
 
 import pytest
 
-from airflow_registry.errors import ConfigurationError
+from airflow_registry.errors import ConfigurationError, DigestMismatchError
 from airflow_registry.objects.base import ABSENT, Condition, PreconditionError
 from airflow_registry.objects.dispatch import open_bucket
 from airflow_registry.objects.options import StorageOptions
 from airflow_registry.objects.s3 import S3Client
+from airflow_registry.objects.s3_connection import S3Connection
 from airflow_registry.testing.faulty_http import faulty_proxy
 from tests.contracts.object_client import LARGE, ObjectClientContract, digest_of
 
@@ -183,3 +184,63 @@ def test_a_server_named_by_the_environment_is_reached_by_path(s3_server, s3_buck
     client, key = open_bucket(f"s3://{s3_bucket}/folder/a")
     client.write(key, b"1")
     assert client.read("folder/a") == b"1"
+
+
+# -- files that were measured before -------------------------------------------------------------------------------------------------
+@pytest.fixture(params=["SHA256", "CRC32"])
+def algorithm(request, monkeypatch):
+    """Plain HTTP has the one, TLS the other; this server compares both."""
+    monkeypatch.setattr(S3Connection, "checksum_algorithm", request.param)
+    return request.param
+
+
+def test_a_measured_file_goes_up_without_being_read_for_its_digest_again(s3_bucket, options, algorithm, large_file, s3_server):
+    client = S3Client(s3_bucket, options)
+    measured = client.measure(large_file)
+    assert (measured.digest, measured.size_bytes, len(measured.checksums)) == (digest_of(LARGE), len(LARGE), 3)
+    done = client.upload_measured(large_file, "a", measured=measured, condition=ABSENT)
+    assert client.digest("a") == (measured.digest, len(LARGE))
+    assert done.version == client.head("a").version
+    assert s3_server.client().head_object(Bucket=s3_bucket, Key="a")["Metadata"]["sha256"] == measured.digest.hex
+    with pytest.raises(PreconditionError):
+        client.upload_measured(large_file, "a", measured=measured, condition=ABSENT)
+
+
+@pytest.mark.parametrize("change", ["a byte", "an end"])
+def test_a_file_that_changed_since_it_was_measured_is_not_kept(proxy, s3_bucket, session, algorithm, large_file, s3_server, change):
+    client = client_of(proxy, s3_bucket, session, attempts=8)
+    measured = client.measure(large_file)
+    with open(large_file, "r+b") as file:  # noqa: PTH123
+        file.seek(len(LARGE) // 2 if change == "a byte" else len(LARGE))
+        file.write(b"x")
+    with pytest.raises(DigestMismatchError, match="not the one that was promised"):
+        client.upload_measured(large_file, "a", measured=measured)
+    assert len(proxy.seen("PUT")) <= 3, "sending it again would not help"
+    assert list(client.list()) == list(client.unfinished()) == []
+    assert "Uploads" not in s3_server.client().list_multipart_uploads(Bucket=s3_bucket)
+
+
+def test_measured_bytes_that_change_on_their_way_are_sent_again(proxy, s3_bucket, session, algorithm, large_file):
+    client = client_of(proxy, s3_bucket, session, attempts=4)
+    proxy.order("flip_sent", method="PUT", times=2)
+    client.upload_measured(large_file, "a", measured=client.measure(large_file))
+    assert client.digest("a")[0] == digest_of(LARGE)
+
+
+def test_a_small_file_that_was_measured_is_one_request(proxy, s3_bucket, session, tmp_path):
+    (tmp_path / "small").write_bytes(b"small")
+    client = client_of(proxy, s3_bucket, session)
+    measured = client.measure(str(tmp_path / "small"))
+    client.upload_measured(str(tmp_path / "small"), "a", measured=measured)
+    assert [seen.method for seen in proxy.requests] == ["PUT"]
+    (tmp_path / "small").write_bytes(b"other")
+    with pytest.raises(DigestMismatchError):
+        client.upload_measured(str(tmp_path / "small"), "a", measured=measured)
+    assert client.read("a") == b"small"
+
+
+def test_tls_needs_no_second_cryptographic_checksum(s3_bucket, session):
+    def algorithm(url):
+        return S3Connection(s3_bucket, StorageOptions(endpoint_url=url, s3_session=lambda: session)).checksum_algorithm
+
+    assert (algorithm("http://minio:9000"), algorithm("https://minio:9000"), algorithm(None)) == ("SHA256", "CRC32", "CRC32")
