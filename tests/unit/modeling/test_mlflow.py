@@ -5,6 +5,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd  # noqa: TC002  MLflow reads the types of predict
 import pytest
 import yaml
 from sklearn.linear_model import LogisticRegression
@@ -26,12 +27,12 @@ OWN = Trust(is_own=True)
 @pytest.fixture(scope="module")
 def mlflow():
     """MLflow, without the numbers that it sends home."""
-    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
-        import mlflow.pyfunc
-        import mlflow.sklearn
-
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import mlflow.pyfunc
+            import mlflow.sklearn
         yield mlflow
 
 
@@ -43,15 +44,15 @@ def classifier(numbers, labels):
 @pytest.fixture(scope="module")
 def folders(mlflow, classifier, numbers, tmp_path_factory):
     """Model folders as MLflow writes them: of a flavour, with a pickle in it, and of a class of the user's own."""
-
-    class Doubled(mlflow.pyfunc.PythonModel):
-        def predict(self, context, model_input, params=None):
-            return model_input["a"] * 2
-
     root = tmp_path_factory.mktemp("mlflow")
     known = {"signature": mlflow.models.infer_signature(numbers, classifier.predict(numbers)), "pip_requirements": ["scikit-learn"]}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # MLflow warns of pickles, and leaves files open
+        warnings.simplefilter("ignore")  # MLflow warns of pickles and of missing type hints, and leaves files open
+
+        class Doubled(mlflow.pyfunc.PythonModel):
+            def predict(self, context, model_input: pd.DataFrame, params=None) -> pd.Series:
+                return model_input["a"] * 2
+
         mlflow.sklearn.save_model(classifier, str(root / "skops"), serialization_format="skops", **known)
         mlflow.sklearn.save_model(classifier, str(root / "cloudpickle"), serialization_format="cloudpickle", **known)
         mlflow.pyfunc.save_model(str(root / "own"), python_model=Doubled(), pip_requirements=[])
