@@ -18,12 +18,6 @@ from tests.contracts.object_client import LARGE, ObjectClientContract, digest_of
 pytestmark = pytest.mark.s3
 
 
-@pytest.fixture(scope="module")
-def session(s3_server):
-    """One for all: it reads what boto3 knows of S3 only once."""
-    return s3_server.session()
-
-
 @pytest.fixture
 def options(s3_server, session):
     return StorageOptions(endpoint_url=s3_server.endpoint_url, s3_session=lambda: session, first_delay_s=0.01)

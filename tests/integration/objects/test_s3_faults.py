@@ -28,10 +28,10 @@ ATTEMPTS = 4
 DIGEST = digest_of(LARGE)
 
 
-@pytest.fixture(scope="module")
-def session(s3_server):
-    """One for all: it reads what boto3 knows of S3 only once."""
-    return s3_server.session()
+@pytest.fixture
+def s3_bucket(s3_server):
+    with s3_server.borrowed_bucket() as name:
+        yield name
 
 
 @pytest.fixture
