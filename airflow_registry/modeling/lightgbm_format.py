@@ -191,7 +191,8 @@ def _as_category(column: Any, categories: list[Any]) -> Any:  # noqa: ANN401  a 
     """Values that training did not see are missing, as in LightGBM."""
     import pandas as pd
 
-    return pd.Categorical.from_codes(pd.Index(categories).get_indexer(pd.Index(column)), categories=categories)
+    codes: Any = pd.Index(categories).get_indexer(pd.Index(column))
+    return pd.Categorical.from_codes(codes, categories=pd.Index(categories))
 
 
 def _categories(booster: Any, names: list[str]) -> dict[str, list[Any]]:  # noqa: ANN401  lightgbm.Booster

@@ -54,7 +54,7 @@ def dump(model: Any, path: str) -> tuple[str, ...]:  # noqa: ANN401  a dictionar
     if strange := sorted(name for name, array in model.items() if array.dtype.kind not in "biufc"):
         raise InvalidInputError(f"safetensors holds numbers; these arrays hold something else: {', '.join(strange)}.")
     try:
-        write(path, arrays.save({name: np.ascontiguousarray(model[name]).reshape(model[name].shape) for name in sorted(model)}))
+        write(path, arrays.save({name: np.ascontiguousarray(model[name]).reshape(model[name].shape) for name in model}))
     except (KeyError, ValueError, _error()) as error:
         raise InvalidInputError(f"The arrays cannot be written as safetensors: {type(error).__name__}: {error}.") from error
     return ()

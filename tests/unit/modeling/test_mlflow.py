@@ -137,7 +137,7 @@ def test_a_loader_that_is_not_here_says_what_to_install(tmp_path, mlflow, loadin
         ("flavors: [1, 2", CorruptionError, "cannot be read"),
         ("flavors: nothing", CorruptionError, "cannot be read"),
         ("&a [*a, *a]", CorruptionError, "cannot be read"),
-        ("!!python/object/apply:os.system ['true']", CorruptionError, "cannot be read"),
+        ("flavors: !!python/object/apply:builtins.dict [[[python_function, {}]]]", CorruptionError, "cannot be read"),
         ("flavors: {sklearn: {}}", InvalidInputError, "no python_function flavour"),
         ("x: '" + "y" * (1 << 20) + "'", CorruptionError, "more than"),
     ],

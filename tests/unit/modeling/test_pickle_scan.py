@@ -254,6 +254,7 @@ def test_names_are_found_however_they_are_put_together(data, expected, tmp_path)
         ("types", "CodeType", "dangerous"),
         ("logging.config", "dictConfig", "dangerous"),
         ("sklearn.base", "os", "dangerous"),
+        ("sklearn.utils", "os.getpid", "dangerous"),
         ("io", "BytesIO", "unknown"),
         ("my_company.models", "Churn", "unknown"),
         ("sklearn.utils", "shuffle", "unknown"),

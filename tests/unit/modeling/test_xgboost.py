@@ -184,6 +184,8 @@ TREE = (*BOOSTER, "trees", 0)
         ((*TREE, "left_children", 1), 10**9, "outside the tree"),
         ((*TREE, "right_children", 0), -5, "outside the tree"),
         ((*TREE, "parents", 3), 10**6, "parent that is not its own"),
+        ((*TREE, "parents", 3), 2, "parent that is not its own"),
+        ((*TREE, "parents", 4), 2, "parent that is not its own"),
         ((*TREE, "parents", 0), 2, "parent that is not its own"),
         ((*TREE, "split_indices", 0), 5, "beyond the 5"),
         ((*TREE, "split_conditions"), lambda found: found[:-1], "do not have as many"),
