@@ -6,6 +6,10 @@ What stands in the folder is looked at without running anything, so that a perso
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -159,15 +163,34 @@ def load(path: str, *, shown: str) -> MlflowModel:
             "and the library that made it."
         )
     pyfunc = need("mlflow.pyfunc", extra="mlflow", purpose="An MLflow model folder")
+    kept = tempfile.mkdtemp(prefix="airflow_registry_")  # only this user can enter it
     try:
-        model = pyfunc.load_model(path, suppress_warnings=True)
-    except MemoryError:
-        raise
-    except Exception as error:
+        model = _adapted(pyfunc.load_model(_kept(path, kept), suppress_warnings=True))
+    except BaseException as error:
+        shutil.rmtree(kept, ignore_errors=True)
+        if isinstance(error, MemoryError) or not isinstance(error, Exception):
+            raise
         raise InvalidInputError(
             f"MLflow cannot load the folder {shown} ({type(error).__name__}: {error}). It was written by MLflow {folder.mlflow_version} "
             f"for the loader {folder.loader_module}: install what its requirements.txt names (version.download(folder) to see it)."
         ) from error
+    weakref.finalize(model, shutil.rmtree, kept, ignore_errors=True)
+    return model
+
+
+def _kept(path: str, private: str) -> str:
+    """A copy for as long as the model lives: some models open files of their folder only when they predict."""
+    return shutil.copytree(path, Path(private, "model").as_posix(), copy_function=_link)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another disk, or one that has no links
+        shutil.copy2(source, target)
+
+
+def _adapted(model: Any) -> MlflowModel:  # noqa: ANN401  mlflow.pyfunc.PyFuncModel
     raw = _raw(model)
     has_probabilities = callable(getattr(raw, "predict_proba", None)) and getattr(raw, "classes_", None) is not None
     return MlflowClassifier(model, raw) if has_probabilities else MlflowModel(model)

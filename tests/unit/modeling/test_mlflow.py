@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import gc
+import shutil
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -78,6 +81,26 @@ def test_a_folder_predicts_as_the_model_that_was_saved_in_it(name, folders, clas
     assert again.feature_names_in_.tolist() == ["a", "b", "c", "d"]
     with pytest.raises(SignatureMismatchError, match="do not have: b, d"):
         again.predict(numbers[["a", "c"]])
+
+
+def test_a_model_that_opens_its_files_when_it_predicts_finds_them_until_it_is_gone(mlflow, tmp_path, monkeypatch, numbers, loading):
+    class Reads(mlflow.pyfunc.PythonModel):
+        def predict(self, context, model_input: pd.DataFrame, params=None) -> pd.Series:
+            return model_input["a"] * float(Path(context.artifacts["factor"]).read_text())
+
+    (tmp_path / "factor.txt").write_text("3")
+    (tmp_path / "private").mkdir()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        artifacts = {"factor": str(tmp_path / "factor.txt")}
+        mlflow.pyfunc.save_model(str(tmp_path / "m"), python_model=Reads(), artifacts=artifacts, pip_requirements=[])
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "private"))
+    again = load(str(tmp_path / "m"), "mlflow", OWN)
+    shutil.rmtree(tmp_path / "m")
+    np.testing.assert_array_equal(again.predict(numbers), numbers["a"] * 3)
+    del again
+    gc.collect()
+    assert not list((tmp_path / "private").iterdir())
 
 
 def test_a_folder_of_ones_own_class_predicts_rows(folders, numbers, loading):
