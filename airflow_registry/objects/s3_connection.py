@@ -113,21 +113,9 @@ class S3Connection:
                 self._client, self._generation = None, generation + 1
 
     def _make_client(self) -> Any:  # noqa: ANN401
-        session = (self.options.s3_session or _own_session)()
-        client = self._client_of(session, self.options.endpoint_url)
-        found = str(client.meta.endpoint_url)
-        if self.options.endpoint_url or ".amazonaws." in found:
-            return client
-        client.close()  # the environment or a profile named another server: few of them have a host name for every bucket
-        return self._client_of(session, found)
-
-    def _client_of(self, session: Any, endpoint_url: str | None) -> Any:  # noqa: ANN401
         from botocore.config import Config
 
         options = self.options
-        style: dict[str, Any] = {"addressing_style": "path"} if endpoint_url else {}
-        # Each body is sent with a checksum in a header that is signed, so it is not hashed a second time for the signature itself.
-        signing: dict[str, Any] = {"payload_signing_enabled": False}
         config = Config(
             connect_timeout=options.connect_timeout_s,
             read_timeout=options.read_timeout_s,
@@ -136,9 +124,12 @@ class S3Connection:
             tcp_keepalive=True,
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
-            s3={**style, **signing},  # type: ignore[arg-type]
+            # Each body goes with a checksum in a signed header, so it need not be hashed a second time for the signature itself. The
+            # addressing style is boto3's: by path wherever an endpoint was given, unless the user's own AWS settings say otherwise.
+            s3={"payload_signing_enabled": False},
         )
-        return session.client("s3", endpoint_url=endpoint_url, region_name=options.region, config=config)
+        session = (options.s3_session or _own_session)()
+        return session.client("s3", endpoint_url=options.endpoint_url, region_name=options.region, config=config)
 
 
 def _own_session() -> Any:  # noqa: ANN401

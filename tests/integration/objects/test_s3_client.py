@@ -172,12 +172,21 @@ def test_extra_args_that_cannot_be_given_to_every_object_are_refused_by_name(s3_
         open_bucket(f"s3://{s3_bucket}/", StorageOptions(s3_extra_args={"Speed": 1, "Body": b"", "ACL": "private"}))
 
 
-def test_a_server_named_by_the_environment_is_reached_by_path(s3_server, s3_bucket, monkeypatch):
+def test_a_server_named_by_the_environment_is_reached_without_any_option(s3_server, s3_bucket, monkeypatch):
     for name, value in s3_server.env().items():
-        monkeypatch.setenv(name, value.replace("127.0.0.1", "localhost"))  # <bucket>.localhost is no server of ours
+        monkeypatch.setenv(name, value)
     client, key = open_bucket(f"s3://{s3_bucket}/folder/a")
     client.write(key, b"1")
     assert client.read("folder/a") == b"1"
+
+
+@pytest.mark.parametrize("given_by", ["option", "environment"])
+def test_a_server_that_is_not_aws_is_addressed_by_path(given_by, session, monkeypatch):
+    url = "http://minio.example:9000"
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://elsewhere.example" if given_by == "option" else url)
+    connection = S3Connection("models", StorageOptions(endpoint_url=url if given_by == "option" else None, s3_session=lambda: session))
+    signed = connection._connected().generate_presigned_url("get_object", Params={"Bucket": "models", "Key": "a"})
+    assert signed.startswith(f"{url}/models/a?")
 
 
 # -- files that were measured before -------------------------------------------------------------------------------------------------

@@ -189,6 +189,12 @@ def test_the_same_bytes_of_somebody_else_are_not_our_own(proxy, client, raw, s3_
         client.write("a", b"same", condition=ABSENT)
 
 
+def test_a_server_that_misses_the_object_to_be_replaced_says_so_in_its_own_way(proxy, client):
+    proxy.order("answer", method="PUT", answer=Answer(status=404, code="NoSuchKey"))  # as AWS does; the test server says 412
+    with pytest.raises(PreconditionError):
+        client.write("a", b"1", condition=Condition(version='"0"'))
+
+
 # -- bodies ------------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("kind", "most_repeated"), [("cut", 2), ("stall", 3), ("reset_body", 6)])  # one byte has no half
 def test_a_body_that_breaks_off_is_gone_on_with_where_it_broke(kind, most_repeated, proxy, s3_bucket, session, raw, tmp_path):
@@ -301,6 +307,13 @@ def test_a_file_that_changes_while_it_goes_up_is_not_kept(proxy, client, raw, s3
 def test_a_bucket_that_goes_in_mid_upload_is_named(proxy, client, raw, s3_bucket, file):
     # When all parts are there: a part that is on its way would make this server put up a folder of the bucket's name again.
     proxy.order("call", method="POST", path="uploadId", call=lambda: raw.delete_bucket(Bucket=s3_bucket))
+    with pytest.raises(StorageRefusedError, match=f"Cannot write s3://{s3_bucket}/a: there is no bucket '{s3_bucket}'"):
+        client.upload(file, "a", digest=DIGEST)
+
+
+def test_a_bucket_that_is_gone_is_named_also_where_the_server_speaks_of_the_upload_only(proxy, client, raw, s3_bucket, file):
+    no_upload = Answer(status=404, code="NoSuchUpload")
+    proxy.order("answer", method="POST", path="uploadId", answer=no_upload, call=lambda: raw.delete_bucket(Bucket=s3_bucket))
     with pytest.raises(StorageRefusedError, match=f"Cannot write s3://{s3_bucket}/a: there is no bucket '{s3_bucket}'"):
         client.upload(file, "a", digest=DIGEST)
 
