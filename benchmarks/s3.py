@@ -70,16 +70,18 @@ class Bench:
         self.boto3.upload_file(str(self.path), self.bucket, "bare")
 
     def bare_download(self) -> None:
-        copy = self.new("bare")
-        self.boto3.download_file(self.bucket, "bare", str(copy))
-        with copy.open("rb") as file:
-            assert hashlib.file_digest(file, "sha256").hexdigest() == self.digest.hex
+        with tempfile.TemporaryDirectory() as folder:  # each way writes a new file and removes it: memory's first touch is what costs
+            copy = Path(folder, "model.bin")
+            self.boto3.download_file(self.bucket, "bare", str(copy))
+            with copy.open("rb") as file:
+                assert hashlib.file_digest(file, "sha256").hexdigest() == self.digest.hex
 
     def upload(self) -> None:
         self.client.upload(str(self.path), f"ours-{self.round}", digest=self.digest, condition=ABSENT)
 
     def download(self) -> None:
-        assert self.client.download(f"ours-{self.round}", str(self.new("ours"))) == self.digest
+        with tempfile.TemporaryDirectory() as folder:
+            assert self.client.download(f"ours-{self.round}", str(Path(folder, "model.bin"))) == self.digest
 
     def register(self) -> None:
         self.version = self.registry.register("bench", str(self.path), metrics={"auc": 0.5}, idempotency_key=str(self.round))
@@ -88,13 +90,6 @@ class Bench:
         """What loading a model does before the format's library gets the file."""
         with self.store.open_verified(self.version.remote_path, Digest(self.version.digest)) as path:
             assert Path(path).stat().st_size == self.path.stat().st_size
-
-    def new(self, name: str) -> Path:
-        """A path where nothing is, in a folder of its own."""
-        for old in (self.folder / name).glob("*"):
-            old.unlink()
-        (self.folder / name).mkdir(exist_ok=True)
-        return self.folder / name / "model.bin"
 
     def run_round(self) -> dict[str, tuple[tuple[float, float], tuple[float, float]]]:
         """Bare and ours next to each other, the first one now the one and now the other."""

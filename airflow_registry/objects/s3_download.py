@@ -103,10 +103,13 @@ class Download:
 
 
 def write_all(file: int, view: memoryview, start: int) -> None:
-    """Write to a place in a file, all of it."""
+    """Write to a place in a file, all of it.
+
+    In blocks: for one write of megabytes the kernel looks for as much memory in one piece, which can cost more than the transfer.
+    """
     done = 0
     while done < len(view):
-        done += os.pwrite(file, view[done:], start + done)
+        done += os.pwrite(file, view[done : done + BLOCK_BYTES], start + done)
 
 
 def refuse_full_disk(path: str, size_bytes: int) -> None:
