@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class VersionLink(BaseOperatorLink):
     """The page of the version that the task was about."""
 
-    name = "Model version"
+    name = "Model version"  # pyright: ignore[reportAssignmentType, reportIncompatibleMethodOverride]  as Airflow documents it
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002  Airflow's signature
         """Its path on Airflow's web server; '' (which shows no link) if the task came to none."""
@@ -32,7 +32,7 @@ class VersionLink(BaseOperatorLink):
 class ModelLink(BaseOperatorLink):
     """The page of the model: its versions and their history."""
 
-    name = "Model"
+    name = "Model"  # pyright: ignore[reportAssignmentType, reportIncompatibleMethodOverride]  the same
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002  Airflow's signature
         """Its path on Airflow's web server, '' if the task came to no version."""

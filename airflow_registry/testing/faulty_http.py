@@ -172,7 +172,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: _Server
+    server: _Server  # pyright: ignore[reportIncompatibleVariableOverride]  it is made by no other server
     _HOP: ClassVar = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "date", "server"})
 
     def parse_request(self) -> bool:

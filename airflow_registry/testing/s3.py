@@ -179,17 +179,18 @@ def _start(folder: Path) -> tuple[subprocess.Popen[bytes], S3Server]:
     admin, reader = Identity.invented("admin", "Admin", "Read", "Write", "List", "Tagging"), Identity.invented("reader", "Read", "List")
     identities = folder / "identities.json"
     identities.write_text(json.dumps({"identities": [admin.to_json(), reader.to_json()]}))
+    log = ""
     for start in range(STARTS):
         data = folder / f"data-{start}"
-        ports = dict(zip(PORTS, _free_ports(len(PORTS)), strict=True))
+        ports: dict[str, int] = dict(zip(PORTS, _free_ports(len(PORTS)), strict=True))
         process = _launch([program, "server", *_options(data, identities, ports)], data)
         server = S3Server(pid=process.pid, endpoint_url=f"http://127.0.0.1:{ports['s3']}", admin=admin, reader=reader)
         if _is_ready(process, server):
             return process, server
         server.close()
         _stop(process)
-    log = (data / "log").read_text(errors="replace")[-4000:]
-    raise S3ServerError(f"The S3 server was not ready after {STARTS} starts (exit status {process.returncode}). Its log:\n{log}")
+        log = f"exit status {process.returncode}. Its log:\n{(data / 'log').read_text(errors='replace')[-4000:]}"
+    raise S3ServerError(f"The S3 server was not ready after {STARTS} starts; {log}")
 
 
 def _program() -> str:

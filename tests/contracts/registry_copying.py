@@ -80,7 +80,7 @@ class Copying(RegistryBase):
         with pytest.raises(NoChampionError):
             registry.production("lead")
 
-    def test_a_copy_is_nobodys_own_pickle_at_the_other_side(self, source, registry, bring, weights_file, open_registry):
+    def test_the_same_version_again_is_the_same_copy_from_any_deployment(self, source, registry, bring, weights_file, open_registry):
         source.register("lead", weights_file)
         source.register("lead", weights_file)
         first, other = bring("lead:1"), bring("lead:2")
