@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from airflow_registry.domain.findings import Finding
 from airflow_registry.domain.model import Artifact, Column, Dataset, ModelVersion, RegisteredModel, Signature
 from airflow_registry.domain.names import Digest, ModelName
 from airflow_registry.domain.stage import Stage
@@ -72,6 +73,11 @@ class TestVersion:
     def test_how_it_is_reached_is_no_part_of_what_it_is(self):
         assert version(access=Shelf()) == version()
         assert "Shelf" not in repr(version(access=Shelf()))
+
+    def test_it_tells_what_was_found_in_its_artifact(self):
+        finding = Finding(kind="known", where="model.joblib")
+        assert version().findings == ()
+        assert version(artifact=Artifact(remote_path="/m", findings=(finding,))).findings == (finding,)
 
     def test_it_cannot_be_changed(self):
         with pytest.raises(dataclasses.FrozenInstanceError):
