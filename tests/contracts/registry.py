@@ -126,6 +126,6 @@ class RegistryContract(Registering, Storing, Promoting, Auditing, Pinning, Ledge
 
     def test_where_it_is_can_be_told_without_its_password(self, registry, url):
         told = registry.describe()
-        assert told["schema"] == "0002"
+        assert told["schema"] == "0003"
         assert told["origins"]["database"] == "argument"
         assert told["database"]
