@@ -24,7 +24,7 @@ class Outcome(StrEnum):
     PENDING = "PENDING"
 
 
-class Finding(StrEnum):
+class Ruling(StrEnum):
     """How one rule came out."""
 
     PASSED = "passed"
@@ -46,7 +46,7 @@ class Reason:
         observed: The number that was looked at, None if there was none.
         baseline_version: The version it was compared with.
         rows: Rows behind the number (count).
-        finding: More exactly than `passed`: waived passes; inconclusive and pending do not; '' takes it from `passed`.
+        ruling: More exactly than `passed`: waived passes; inconclusive and pending do not; '' takes it from `passed`.
         lower: One-sided lower limit of the gain, where the rule has a confidence.
         evaluation: uid of the evaluation that was looked at.
         waiver: uid of the waiver that lifted the rule.
@@ -58,14 +58,14 @@ class Reason:
     observed: float | None = None
     baseline_version: int | None = None
     rows: int | None = None
-    finding: Finding | str = ""
+    ruling: Ruling | str = ""
     lower: float | None = None
     evaluation: str | None = None
     waiver: str | None = None
 
     def __post_init__(self) -> None:
-        told = {True: Finding.PASSED, False: Finding.FAILED, None: Finding.NOT_APPLICABLE}[self.passed]
-        object.__setattr__(self, "finding", Finding(self.finding or told))
+        told = {True: Ruling.PASSED, False: Ruling.FAILED, None: Ruling.NOT_APPLICABLE}[self.passed]
+        object.__setattr__(self, "ruling", Ruling(self.ruling or told))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
