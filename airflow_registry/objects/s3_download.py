@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_registry.domain.names import Digest
-from airflow_registry.errors import CorruptionError, StorageUnavailableError
+from airflow_registry.errors import DigestMismatchError, StorageUnavailableError
 from airflow_registry.objects.parallel import PIECE_BYTES, Workers, pieces_of
 
 if TYPE_CHECKING:
@@ -131,10 +131,10 @@ def refuse_damaged(where: str, *, kept: str | None, found: Digest) -> None:
     """Compare what arrived with the digest that was kept with the object, where one was.
 
     Raises:
-        CorruptionError: If they differ.
+        DigestMismatchError: If they differ.
     """
     if kept is not None and kept != found.hex:
-        raise CorruptionError(
+        raise DigestMismatchError(
             f"The bytes of {where} are not those that were uploaded: expected sha256:{kept}, found {found}. Nothing was kept of them. Try "
             "again; if it stays so the object is damaged: restore an older version of it, or register the artifact again."
         )

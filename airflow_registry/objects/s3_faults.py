@@ -183,7 +183,11 @@ def _passing(error: Exception, doing: Doing) -> Fault | None:
     """What may be over soon; None if nothing says so."""
     code, status = code_of(error), status_of(error)
     if code == "NoSuchUpload":
-        return doing.unavailable("the upload was aborted while it ran, by a lifecycle rule or by somebody else", _ABORTED, attempts=1)
+        return doing.unavailable(
+            "the store no longer knows the running upload: its bucket was deleted, or a lifecycle rule or somebody else aborted it",
+            _ABORTED,
+            attempts=1,
+        )
     if code in _BUSY or status in {429, 503, 509}:
         return doing.unavailable(f"{doing.endpoint} is too busy ({_said(error)})", "It was tried several times; try again later")
     if code in _FLAWED or (status >= 500 and status != 501):
@@ -191,7 +195,7 @@ def _passing(error: Exception, doing: Doing) -> Fault | None:
     return None
 
 
-_ABORTED = "Try again; if it happens again, see what aborts unfinished uploads in this bucket."
+_ABORTED = "See whether the bucket is still there, then try again; if it happens again, see what aborts unfinished uploads in it."
 _TAMPERED = (
     "the bytes that arrived at the store are not those that were sent ({said}), several times. Nothing was kept. "
     "Look for a proxy, a network card or memory that changes them."
@@ -249,7 +253,7 @@ def _unanswered(error: Exception, doing: Doing) -> Fault:
     """No answer came: no credentials, no way to the server, a broken connection, or arguments that boto3 itself refuses."""
     from botocore import exceptions
 
-    said = str(error).strip().rstrip(".")
+    said = _heard(error)
     if isinstance(error, exceptions.ConnectTimeoutError | exceptions.EndpointConnectionError | exceptions.ProxyConnectionError):
         return doing.unavailable(f"{doing.endpoint} cannot be reached ({said})", _NO_WAY, UNREACHABLE_ATTEMPTS)
     if isinstance(error, exceptions.SSLError):
@@ -257,6 +261,11 @@ def _unanswered(error: Exception, doing: Doing) -> Fault:
     if isinstance(error, exceptions.HTTPClientError | exceptions.IncompleteReadError | ConnectionError | TimeoutError):
         return doing.unavailable(f"the connection to {doing.endpoint} broke or stalled ({said})", _BROKEN)
     return _unsent(error, doing, said)
+
+
+def _heard(error: Exception) -> str:
+    """Botocore's words; while a body is read it does not know the address, and would print None."""
+    return str(error).strip().rstrip(".").replace(' on endpoint URL: "None"', "")
 
 
 def _unsent(error: Exception, doing: Doing, said: str) -> Fault:

@@ -324,7 +324,7 @@ def test_an_upload_that_somebody_aborts_says_so(proxy, client, raw, s3_bucket, f
         raw.abort_multipart_upload(Bucket=s3_bucket, Key="a", UploadId=begun["UploadId"])
 
     proxy.order("call", method="POST", path="uploadId", call=abort)
-    with pytest.raises(StorageUnavailableError, match="the upload was aborted while it ran") as caught:
+    with pytest.raises(StorageUnavailableError, match="no longer knows the running upload") as caught:
         client.upload(file, "a", digest=DIGEST)
     assert caught.value.retryable
 

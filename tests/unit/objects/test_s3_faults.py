@@ -68,7 +68,7 @@ def answer(status, code, message="Said so.", headers=None, **error):
         (answer(502, "502"), StorageUnavailableError, AGAIN, "failed (HTTP 502"),
         (answer(400, "RequestTimeout"), StorageUnavailableError, AGAIN, "failed"),
         (answer(409, "ConditionalRequestConflict"), StorageUnavailableError, AGAIN, "failed"),
-        (answer(404, "NoSuchUpload"), StorageUnavailableError, 1, "the upload was aborted while it ran"),
+        (answer(404, "NoSuchUpload"), StorageUnavailableError, 1, "no longer knows the running upload"),
         (answer(400, "BadDigest"), CorruptionError, AGAIN, "bytes that arrived at the store are not those that were sent"),
         (exceptions.NoCredentialsError(), StorageRefusedError, 1, "there are no credentials"),
         (exceptions.PartialCredentialsError(provider="env", cred_var="x"), StorageRefusedError, 1, "there are no credentials"),
