@@ -195,19 +195,29 @@ def previous_holder(changes: Iterable[Holding]) -> int | None:
     >>> previous_holder([*up, Holding(number=2, from_stage=Stage.ARCHIVED, to_stage=Stage.PRODUCTION)])
     1
     """
+    told = list(changes)
+    stack = champions_in_order(told)
+    is_empty = not told or told[-1].to_stage is not Stage.PRODUCTION
+    below = stack if is_empty else stack[:-1]
+    return below[-1] if below else None
+
+
+def champions_in_order(changes: Iterable[Holding | Promotion]) -> list[int]:
+    """Who held PRODUCTION, oldest first, without what a rollback took back.
+
+    Args:
+        changes: Every change of the champion, oldest first.
+    """
     stack: list[int] = []
-    is_empty = True
     for change in changes:
-        is_empty = change.to_stage is not Stage.PRODUCTION
-        if is_empty:
+        if change.to_stage is not Stage.PRODUCTION:
             continue
         if change.from_stage is Stage.ARCHIVED:  # only a rollback does that: what stood above is undone
             while stack and stack[-1] != change.number:
                 stack.pop()
         if not stack or stack[-1] != change.number:
             stack.append(change.number)
-    below = stack if is_empty else stack[:-1]
-    return below[-1] if below else None
+    return stack
 
 
 def production_changed(promotion: Promotion) -> bool:

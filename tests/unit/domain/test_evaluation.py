@@ -38,7 +38,16 @@ def test_what_tasks_hand_on_is_strict_json():
         "data": "may",
         "rows": 3,
         "metrics": {"7": {"auc": 0.6}, "8": {"auc": "nan", "f1": 0.0}},
+        "slices": [],
     }
+
+
+def test_slices_are_found_by_their_column_and_have_metrics_of_their_own():
+    found = evaluation(None)
+    assert found.of(7, "carrier=UA") == {"auc": 0.1}
+    assert found.of(7, "carrier=AA") == {}
+    assert found.slices_of("carrier") == {"carrier=UA": None}
+    assert found.slices_of("carr") == {}
 
 
 def test_without_a_data_set_nothing_is_said_about_it():
