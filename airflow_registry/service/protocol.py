@@ -96,6 +96,9 @@ class Registry(Protocol):
     def history(self, model: str) -> tuple[Promotion, ...]:
         """All stage changes, oldest first."""
 
+    def decisions(self, model: str) -> tuple[Decision, ...]:
+        """All decisions about a model, refusals included, oldest first."""
+
     # -- judging and promoting -----------------------------------------------------------------------------------------
     def record_metrics(
         self, model: str, version: object, metrics: Mapping[str, object], *, evaluated_on: Dataset | None = None

@@ -58,8 +58,9 @@ def _model(request: Request, model: str) -> str:
 def _version(request: Request, model: str, number: str) -> str:
     registry = _registry(request)
     version = registry.get(f"{model}:{number}")
+    decisions = [one for one in registry.decisions(model) if one.number == version.number]
     changes = [one for one in registry.history(model) if one.number == version.number]
-    return pages.version(version, changes, base=_base(request))
+    return pages.version(version, decisions, changes, base=_base(request))
 
 
 def _registry(request: Request) -> Registry:

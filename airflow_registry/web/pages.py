@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from airflow_registry.domain.model import ModelVersion, RegisteredModel
-    from airflow_registry.domain.promotion import Promotion
+    from airflow_registry.domain.promotion import Decision, Promotion
     from airflow_registry.errors import RegistryError
 
 _STYLE = """
@@ -63,11 +63,11 @@ def model(versions: Sequence[ModelVersion], history: Sequence[Promotion], *, bas
     return _page(str(name), f"{_back(base)}{table}<h2>History</h2>{_changes(history)}")
 
 
-def version(found: ModelVersion, changes: Iterable[Promotion], *, base: str) -> str:
+def version(found: ModelVersion, decisions: Iterable[Decision], changes: Iterable[Promotion], *, base: str) -> str:
     """One version with everything that is known of it."""
     above = f"{_back(base)} → {_model_link(base, found.model)}"
     facts = _table((), [(f"<strong>{escape(name)}</strong>", text) for name, text in _facts(found) if text])
-    return _page(f"{found.ref}", f"<p>{above} {_stage(found)}</p>{facts}<h2>History</h2>{_changes(changes)}")
+    return _page(f"{found.ref}", f"<p>{above} {_stage(found)}</p>{facts}{_decided(decisions)}<h2>History</h2>{_changes(changes)}")
 
 
 def failure(error: RegistryError, *, base: str) -> str:
@@ -90,6 +90,16 @@ def _facts(found: ModelVersion) -> Iterable[tuple[str, str]]:
     yield "Task", escape(task)
     yield "Git commit", _code(lineage.git_commit or "")
     yield "Image", _code(lineage.container_image or "")
+
+
+def _decided(decisions: Iterable[Decision]) -> str:
+    """What the gate said, the newest first, with every reason."""
+    told = [
+        f"<h3>{escape(str(one.outcome))}, {_time(one.decided_at)}</h3>"
+        + _table(("", "Rule", "Why"), [(escape(str(why.ruling)), escape(why.rule), escape(why.text)) for why in one.reasons])
+        for one in reversed(list(decisions))
+    ]
+    return f"<h2>Decisions</h2>{''.join(told) or '<p>The gate has not judged it.</p>'}"
 
 
 def _changes(history: Iterable[Promotion]) -> str:

@@ -39,6 +39,16 @@ def test_the_pages_lead_from_all_models_to_one_version(registry, browser):
     assert "looks good" not in version
 
 
+def test_a_refusal_is_shown_with_the_rule_that_was_broken_and_why(registry, browser):
+    registry.register("lead", metrics={"auc": 0.4}, change_note="x")
+    policy = {"rules": [{"metric": "auc", "at_least": 0.5}, {"require": ["change_note"]}]}
+    assert "has not judged it" in browser.get("/registry/models/lead/versions/1").text
+    registry.decide("lead", 1, policy=policy)
+    page = browser.get("/registry/models/lead/versions/1").text
+    for told in ("REFUSED", "<td>failed</td><td>auc at least 0.5</td>", "auc of v1 is 0.4", "<td>passed</td><td>require change_note</td>"):
+        assert told in page
+
+
 def test_what_people_wrote_is_shown_and_never_run(registry, browser):
     registry.register("lead", description=EVIL, change_note=EVIL, parameters={EVIL: EVIL}, metrics={EVIL: 1})
     registry.promote("lead", 1, reason=EVIL, by=EVIL)
