@@ -11,7 +11,7 @@ from airflow_registry.errors import ModelNotFoundError
 from airflow_registry.testing.flight_loop import INFERENCE, MODEL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
     from airflow_registry.domain.ledger import LedgerEntry
     from airflow_registry.testing.team import Team
@@ -41,7 +41,8 @@ class Accident:
 class Saboteur:
     """Kills the first worker that is found between the intent and the commit of a scoring task.
 
-    Both workers are frozen before the ledger is believed: what is unfinished then cannot finish before the kill.
+    It waits until both have begun to score: else nobody would show that the other one goes on. Both are frozen before the ledger
+    is believed: what is unfinished then cannot finish before the kill.
     """
 
     def __init__(self, team: Team) -> None:
@@ -52,7 +53,7 @@ class Saboteur:
         """Wait for the moment, and use it."""
         deadline = time.monotonic() + TIMEOUT_S
         while time.monotonic() < deadline:
-            if self._unfinished() and (accident := self._strike()):
+            if all(map(self._started, WORKERS)) and self._unfinished() and (accident := self._strike()):
                 return accident
             time.sleep(0.02)
         raise AssertionError(f"No worker was seen in the middle of scoring.\n{self._team.log_tail()}")
@@ -82,5 +83,5 @@ class Saboteur:
         partitions: list[str] = self._team.client.xcom(INFERENCE, run["dag_run_id"], UNSCORED)
         return partitions
 
-    def _started(self, worker: str) -> Iterable[int]:
+    def _started(self, worker: str) -> Collection[int]:
         return {int(found[1]) for found in _EXECUTED.finditer(self._team.log(worker))}
