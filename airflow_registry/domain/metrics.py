@@ -7,6 +7,7 @@ Anything that is not a number (bool, text, None, a nested mapping) is refused wh
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from numbers import Integral, Real
@@ -35,6 +36,38 @@ LOWER_IS_BETTER = frozenset(
         "mse", "rmse", "root_mean_squared_error", "rmsle", "smape", "zero_one_loss",
     }
 )  # fmt: skip
+# What an evaluation computes by name (`scoring/metrics.py` has the functions); a metric of any other name must be recorded.
+COMPUTED = frozenset(
+    {
+        "accuracy", "average_precision", "balanced_accuracy", "brier_score", "explained_variance", "f1", "f1_macro", "f1_micro",
+        "f1_weighted", "jaccard", "log_loss", "mae", "mape", "matthews_corrcoef", "max_error", "mean_absolute_error",
+        "mean_absolute_percentage_error", "mean_squared_error", "median_absolute_error", "mse", "precision", "precision_macro",
+        "precision_weighted", "r2", "recall", "recall_macro", "recall_weighted", "rmse", "roc_auc", "roc_auc_ovo", "roc_auc_ovr",
+        "root_mean_squared_error", "zero_one_loss",
+    }
+)  # fmt: skip
+# The metrics for which a paired test on the same rows exists, so that a rule may ask for confidence.
+TESTABLE = frozenset(
+    {
+        "accuracy", "auc", "brier", "brier_score", "error_rate", "log_loss", "mae", "mean_absolute_error", "mean_squared_error", "mse",
+        "rmse", "roc_auc", "root_mean_squared_error", "zero_one_loss",
+    }
+)  # fmt: skip
+_USER_METRIC = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+
+
+def is_user_metric(name: str) -> bool:
+    """Whether the name says where a function of the user is: `module:function`.
+
+    >>> is_user_metric("pricing.metrics:profit")
+    True
+    """
+    return _USER_METRIC.fullmatch(name) is not None
+
+
+def is_computed(name: str) -> bool:
+    """Whether an evaluation can compute this metric; otherwise somebody must record it."""
+    return name in COMPUTED or is_user_metric(name)
 
 
 def known_goal(name: object) -> Goal | None:

@@ -10,17 +10,21 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
+from airflow_registry.domain.asks import Asks, asks_of
+from airflow_registry.domain.durations import checked_duration, parse_duration, print_duration
 from airflow_registry.domain.faults import Faults, closest, hint
 from airflow_registry.domain.metrics import known_goal
 from airflow_registry.domain.names import ModelName
-from airflow_registry.domain.rules import REQUIRABLE, Comparison, Margin, Require, Rule, Threshold, without_none
+from airflow_registry.domain.rules import REQUIRABLE, BurnIn, Comparison, Margin, Require, Rule, Threshold, without_none
+from airflow_registry.domain.rules.shared import normalize
 from airflow_registry.errors import InvalidPolicyError, one_of
+
+if TYPE_CHECKING:
+    from datetime import timedelta
 
 __all__ = [
     "FIRST_MODEL",
@@ -41,17 +45,15 @@ __all__ = [
 ]
 
 SCHEMA = 1
-FIRST_MODEL = ("value_rules",)
-POLICY_KEYS = ("schema", "model", "first_model", "rules", "valid_for")
+FIRST_MODEL = ("value_rules", "approval")
+POLICY_KEYS = ("schema", "model", "first_model", "rules", "valid_for", "burn_in")
+BURN_IN_KEYS = ("for", "failed_partitions", "null_share", "quarantine_share", "cool_down")
 RULE_KEYS: Mapping[type[Rule], tuple[str, ...]] = {
     Require: ("require",),
     Comparison: ("metric", "against", "no_worse_than", "improve_by", "goal", "data"),
     Threshold: ("metric", "at_least", "at_most"),
 }
-LONGEST = timedelta(days=3650)  # a typing error of a few digits more would leave the calendar
 _ALL_RULE_KEYS = tuple(dict.fromkeys(key for keys in RULE_KEYS.values() for key in keys))
-_UNITS = {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}
-_DURATION = re.compile(r"([0-9]{1,9})\s*([smhdw])")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,15 +65,17 @@ class Policy:
     Attributes:
         rules: In the order in which their reasons are shown; the order does not change the outcome.
         model: The model it is for, None for any.
-        first_model: What a version needs that has no champion to be compared with.
+        first_model: What the first version that ever becomes champion needs besides; `approval` is that of one person who is no author.
         valid_for: How long a decision by this policy may be used; None for ever.
+        burn_in: When a new champion is undone by itself; None for never.
         schema: Version of the grammar.
     """
 
     rules: tuple[Rule, ...]
     model: ModelName | None = None
-    first_model: Literal["value_rules"] = "value_rules"
+    first_model: Literal["value_rules", "approval"] = "value_rules"
     valid_for: timedelta | None = None
+    burn_in: BurnIn | None = None
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
@@ -82,7 +86,9 @@ class Policy:
         faults.choice("first_model", self.first_model, FIRST_MODEL)
         object.__setattr__(self, "rules", tuple(self.rules))
         _check_rules(self.rules, faults)
-        _check_lifetime(self.valid_for, faults)
+        normalize(self, "valid_for", checked_duration, faults)
+        if self.burn_in is not None and not isinstance(self.burn_in, BurnIn):
+            faults.add("burn_in", f"expected a BurnIn; found {self.burn_in!r}.")
         faults.refuse(f"for {self.model or 'any model'}")
 
     def to_mapping(self) -> dict[str, Any]:
@@ -93,7 +99,13 @@ class Policy:
             first_model=self.first_model,
             rules=[rule.to_mapping() for rule in self.rules],
             valid_for=None if self.valid_for is None else print_duration(self.valid_for),
+            burn_in=None if self.burn_in is None else self.burn_in.to_mapping(),
         )
+
+    @property
+    def asks(self) -> Asks:
+        """What an evaluation must contain so that this policy can be judged."""
+        return asks_of(self.rules)
 
     @property
     def digest(self) -> str:
@@ -136,51 +148,16 @@ def policy_from_mapping(mapping: Mapping[str, Any], source: str = "given as a ma
     faults = Faults()
     known = _known_keys("", mapping, POLICY_KEYS, faults)
     rules = _read_rules(known.pop("rules", None), faults)
-    if isinstance(text := known.get("valid_for"), str):
-        known["valid_for"] = faults.attempt("valid_for", lambda: parse_duration(text))
+    if "burn_in" in known:
+        known["burn_in"] = _read_burn_in(known["burn_in"], faults)
     policy = faults.attempt("", lambda: Policy(rules=rules, **known))
     faults.refuse(source)
     return cast(Policy, policy)
 
 
-def parse_duration(text: str) -> timedelta:
-    """Read `90s`, `30m`, `12h`, `7d` or `2w`.
-
-    Raises:
-        InvalidPolicyError: If it is none of these.
-    """
-    found = _DURATION.fullmatch(text.strip())
-    seconds = int(found[1]) * _UNITS[found[2]] if found else math.inf
-    if seconds > LONGEST.total_seconds():
-        raise InvalidPolicyError(
-            f"expected a duration such as 12h or 7d (units {one_of(_UNITS)}; at most {LONGEST.days}d); found {text!r}."
-        )
-    return timedelta(seconds=seconds)
-
-
-def print_duration(duration: timedelta) -> str:
-    """The shortest text that `parse_duration` reads back; `duration` is in whole seconds.
-
-    >>> print_duration(timedelta(days=7))
-    '1w'
-    """
-    seconds = int(duration.total_seconds())
-    unit = next(unit for unit, size in _UNITS.items() if seconds % size == 0)
-    return f"{seconds // _UNITS[unit]}{unit}"
-
-
 def _check_schema(schema: object, faults: Faults) -> None:
     if isinstance(schema, bool) or schema != SCHEMA:
         faults.add("schema", f"this release reads schema {SCHEMA}; found {schema!r}. Install a release that knows it.")
-
-
-def _check_lifetime(duration: object, faults: Faults) -> None:
-    if duration is None:
-        return
-    if not isinstance(duration, timedelta):
-        faults.add("valid_for", f"expected a duration such as 12h or 7d; found {duration!r}.")
-    elif not timedelta(0) < duration <= LONGEST or duration % timedelta(seconds=1):
-        faults.add("valid_for", f"expected whole seconds, from 1s to {LONGEST.days}d; found {duration!s}. Leave it out for no limit.")
 
 
 def _check_rules(rules: tuple[Rule, ...], faults: Faults) -> None:
@@ -240,6 +217,15 @@ def _read_rule(path: str, mapping: object, faults: Faults) -> Rule | None:
     if kind is Comparison:
         _check_comparison(path, known, faults)
     return faults.attempt(path, lambda: kind(**{"metric": None, **known}))
+
+
+def _read_burn_in(mapping: object, faults: Faults) -> BurnIn | None:
+    if not isinstance(mapping, Mapping):
+        faults.add("burn_in", f"expected a mapping such as {{for: 3d, failed_partitions: 0}}; found {mapping!r}.")
+        return None
+    known = _known_keys("burn_in.", mapping, BURN_IN_KEYS, faults)
+    known["lasts"] = known.pop("for", None)
+    return faults.attempt("burn_in", lambda: BurnIn(**known))
 
 
 def _check_comparison(path: str, known: Mapping[str, Any], faults: Faults) -> None:

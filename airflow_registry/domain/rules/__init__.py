@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from airflow_registry.domain.rules.approval import Approval
+from airflow_registry.domain.rules.burn_in import BurnIn
 from airflow_registry.domain.rules.comparison import BASELINES, DATA, Anchor, Comparison
 from airflow_registry.domain.rules.facts import REQUIRABLE, Fresh, Require, Shadow, Smoke
 from airflow_registry.domain.rules.margin import Margin
@@ -20,6 +21,7 @@ __all__ = [
     "REQUIRABLE",
     "Anchor",
     "Approval",
+    "BurnIn",
     "Comparison",
     "Fresh",
     "Gap",
