@@ -9,6 +9,7 @@ from airflow_registry.domain.quarantine import MAX_SHARE, check_share
 from airflow_registry.errors import InvalidInputError
 from airflow_registry.hooks.context import airflow_errors, run_key
 from airflow_registry.operators.consuming import ScoringOperator
+from airflow_registry.operators.flow import Flow, Wrote
 from airflow_registry.operators.partitions import partition_input, partition_target
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class BatchInferenceOperator(ScoringOperator):
             scored = self._score(registry, version, source.open(), intent, storage, context)
             facts: dict[str, Any] = {"rows": scored.rows, "quarantined": scored.quarantined}
             registry.commit_output(intent, Written(uri=scored.uri, digest=str(scored.digest), seconds=scored.seconds, **facts))
+        self._filled = Flow(reads=(source.path,), writes=(Wrote(uri=scored.uri, rows=scored.rows),))
         self._tell(version, scored)
         return self._result(version, intent, uri=scored.uri, non_finite=scored.non_finite, **facts)
 

@@ -11,6 +11,7 @@ from airflow_registry.errors import ModelNotFoundError, NoChampionError, Version
 from airflow_registry.hooks.context import consumers, run_key
 from airflow_registry.hooks.registry import RegistryHook
 from airflow_registry.operators.base import RegistryOperator, check_choice
+from airflow_registry.operators.flow import Flow
 from airflow_registry.operators.references import check_version, find_version
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ class ScoringOperator(ConsumerOperator):
         self.output_path = output  # `output` is Airflow's own
         self.partition = partition
         self.version = version
+        self._filled: Flow | None = None
         self._is_pinned = version is None  # a version that renders to None is an error, not a wish for the pinned one
 
     def _version(self, registry: Registry, context: Context, *, repin: bool = False) -> ModelVersion:
@@ -99,3 +101,6 @@ class ScoringOperator(ConsumerOperator):
             return self._pin(registry, context, repin=repin)
         self.linked_version = find_version(registry, self.version, model=self.model)
         return self.linked_version
+
+    def _flow(self) -> Flow:
+        return self._filled or Flow()

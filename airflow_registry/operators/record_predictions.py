@@ -10,6 +10,7 @@ from airflow_registry.errors import InvalidInputError
 from airflow_registry.hooks.context import airflow_errors, run_key
 from airflow_registry.operators.base import count
 from airflow_registry.operators.consuming import ScoringOperator
+from airflow_registry.operators.flow import Flow, Wrote
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -61,6 +62,7 @@ class RecordPredictionsOperator(ScoringOperator):
             registry = self._registry()
             version = self._version(registry, context)
             written = self._written()
+            self._filled = Flow(writes=(Wrote(uri=written.uri, rows=written.rows),))
             intent = registry.open_output(
                 self.output_path,
                 partition=self.partition,

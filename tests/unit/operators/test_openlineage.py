@@ -9,7 +9,13 @@ from airflow.providers.openlineage.extractors.manager import ExtractorManager
 
 from airflow_registry.assets import production_asset
 from airflow_registry.domain.model import Dataset
-from airflow_registry.operators import EvaluateModelOperator, PromoteModelOperator, RegisterModelOperator, ResolveModelOperator
+from airflow_registry.operators import (
+    BatchInferenceOperator,
+    EvaluateModelOperator,
+    PromoteModelOperator,
+    RegisterModelOperator,
+    ResolveModelOperator,
+)
 
 
 @pytest.fixture
@@ -49,6 +55,19 @@ def test_an_evaluation_and_a_promotion_read_the_version(told, registry, register
     assert names(evaluation.inputs) == [("file", str(tmp_path / "holdout.parquet")), artifact]
     promotion = told(PromoteModelOperator(version="lead:1", thresholds={"accuracy": 0.1}))
     assert (names(promotion.inputs), promotion.outputs) == ([artifact], [])
+
+
+def test_scoring_reads_its_partition_and_the_version_and_writes_counted_rows(told, registry, register, frame, tmp_path):
+    register()
+    registry.promote("lead", 1, reason="the first one")
+    (tmp_path / "in" / "day=1").mkdir(parents=True)
+    frame.to_parquet(tmp_path / "in" / "day=1" / "rows.parquet")
+    wanted = {"model": "lead", "input": f"{tmp_path}/in/day=1", "output": f"{tmp_path}/out", "partition": "day=1"}
+    scored = told(BatchInferenceOperator(**wanted))
+    assert names(scored.inputs) == [("file", f"{tmp_path}/in/day=1"), ("file", registry.get("lead:1").remote_path)]
+    [written] = scored.outputs
+    assert names([written]) == [("file", f"{tmp_path}/out/day=1/predictions.parquet")]
+    assert written.outputFacets["outputStatistics"].rowCount == len(frame)
 
 
 def test_a_task_that_came_to_no_version_says_nothing():
