@@ -1,6 +1,6 @@
 """All tables and their named constraints: the invariants that no code can break.
 
-Append-only: versions, evaluations, metrics, decisions, promotions, audit, ledger, ledger_commits, events.
+Append-only: versions, evaluations, metrics, decisions, promotions, cool_downs, audit, ledger, ledger_commits, events.
 State, each cell moved by one conditional UPDATE: models.next_number, champions, version_stages, partitions, pins, deliveries, leases.
 Order is by sequence (ids, numbers, revisions, generations), never by time.
 """
@@ -16,40 +16,18 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    MetaData,
     PrimaryKeyConstraint,
     Table,
     UniqueConstraint,
 )
 
+from airflow_registry.sql.metadata import PREFIX, metadata, run_columns
+from airflow_registry.sql.people_tables import approvals, freezes, policy_locks, waiver_withdrawals, waivers
 from airflow_registry.sql.types import Json, Key, Name, UtcDateTime, Words
 
-PREFIX = "airflow_registry_"
 VERSION_TABLE = f"{PREFIX}alembic_version"
-
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-    }
-)
-
 _STAGES = "'DEVELOPMENT', 'SHADOW', 'PRODUCTION', 'ARCHIVED'"
 _OUTCOMES = "'APPROVED', 'REFUSED', 'INCONCLUSIVE', 'PENDING'"
-
-
-def _run_columns() -> list[Column[object]]:
-    """Which task instance of which Airflow did it; all empty outside Airflow."""
-    return [
-        Column("deployment", Name(250), nullable=False),
-        Column("dag_id", Name(250)),
-        Column("run_id", Name(250)),
-        Column("task_id", Name(250)),
-        Column("map_index", Integer),
-    ]
 
 
 meta = Table(f"{PREFIX}meta", metadata, Column("key", Name(64), primary_key=True), Column("value", Words(), nullable=False))
@@ -97,12 +75,14 @@ versions = Table(
     Column("members", Json),
     Column("findings", Json),
     Column("origin", Json),
-    *_run_columns(),
+    *run_columns(),
     Column("run_started_at", UtcDateTime),
     Column("bundle_name", Name(250)),
     Column("bundle_version", Name(250)),
     Column("published_by", Words()),
     Column("trained_by", Words()),
+    Column("triggered_by", Words()),
+    Column("git_author", Words()),
     Column("git_commit", Name(64)),
     Column("container_image", Words()),
     Column("packages", Json, nullable=False),
@@ -188,10 +168,11 @@ decisions = Table(
     Column("policy_digest", Name(80), nullable=False),
     Column("policy", Json, nullable=False),
     Column("policy_source", Words()),
+    Column("policy_editor", Words()),
     Column("decided_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime),
     Column("decided_by", Words(), nullable=False),
-    *_run_columns(),
+    *run_columns(),
     CheckConstraint(f"outcome IN ({_OUTCOMES})", name="outcome"),
 )
 
@@ -211,10 +192,23 @@ promotions = Table(
     Column("reason", Words()),
     Column("promoted_by", Words(), nullable=False),
     Column("promoted_at", UtcDateTime, nullable=False),
-    *_run_columns(),
+    *run_columns(),
     Column("run_started_at", UtcDateTime),
     UniqueConstraint("model_id", "revision"),
     CheckConstraint(f"to_stage IN ({_STAGES})", name="to_stage"),
+)
+
+cool_downs = Table(
+    f"{PREFIX}cool_downs",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("promotion_id", Key, ForeignKey(promotions.c.id), nullable=False, unique=True),
+    Column("model_id", Key, ForeignKey(models.c.id), nullable=False, index=True),
+    Column("version_id", Key, ForeignKey(versions.c.id), nullable=False),
+    Column("reasons", Json, nullable=False),
+    Column("because", Words(), nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    Column("until", UtcDateTime),
 )
 
 audit = Table(
@@ -286,7 +280,7 @@ ledger = Table(
     Column("version_id", Key, ForeignKey(versions.c.id), nullable=False, index=True),
     Column("input_digest", Name(80)),
     Column("opened_at", UtcDateTime, nullable=False),
-    *_run_columns(),
+    *run_columns(),
     UniqueConstraint("output", "generation"),
 )
 
@@ -299,6 +293,7 @@ ledger_commits = Table(
     Column("digest", Name(80), index=True),
     Column("rows", BigInteger),
     Column("quarantined", BigInteger, nullable=False),
+    Column("null_predictions", BigInteger),
     Column("seconds", Float),
 )
 
@@ -343,19 +338,6 @@ leases = Table(
     Column("holder", Words(), nullable=False),
     Column("body", Json),
     Column("expires_at", UtcDateTime, nullable=False),
-)
-
-approvals = Table(
-    f"{PREFIX}approvals",
-    metadata,
-    Column("id", Key, primary_key=True),
-    Column("uid", Name(36), nullable=False, unique=True),
-    Column("version_id", Key, ForeignKey(versions.c.id), nullable=False, index=True),
-    Column("policy_digest", Name(80), nullable=False),
-    Column("person", Words(), nullable=False),
-    Column("vote", Name(16), nullable=False),
-    Column("text_digest", Name(80)),
-    Column("at", UtcDateTime, nullable=False),
 )
 
 tokens = Table(
