@@ -28,6 +28,8 @@ def upgrade() -> None:
     """Add what is new, empty."""
     _evaluations()
     _burn_in()
+    _authors()
+    _people()
 
 
 def _evaluations() -> None:
@@ -79,7 +81,7 @@ def _people() -> None:
         sa.Column("policy_digest", Name(80)),
         sa.Column("policy", Json),
         sa.Column("is_effective", sa.Boolean(create_constraint=False), nullable=False),
-        sa.CheckConstraint("(policy_digest IS NULL) = (policy IS NULL)", name="ck_airflow_registry_policy_locks_unlock_or_policy"),
+        sa.CheckConstraint("(policy_digest IS NULL) = (policy IS NULL)", name=op.f("ck_airflow_registry_policy_locks_unlock_or_policy")),
         needs_text=False,
     )
     _add_table("freezes", "model", sa.Column("frozen_until", UtcDateTime))
