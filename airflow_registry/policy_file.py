@@ -12,9 +12,10 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_registry.domain.grammar import policy_from_mapping
 from airflow_registry.domain.metrics import GOALS
 from airflow_registry.domain.names import refuse_unrendered
-from airflow_registry.domain.policy import FIRST_MODEL, REQUIRABLE, SCHEMA, Policy, policy_from_mapping
+from airflow_registry.domain.policy import FIRST_MODEL, REQUIRABLE, SCHEMA, Policy
 from airflow_registry.domain.rules import BASELINES, DATA
 from airflow_registry.errors import InvalidPolicyError
 

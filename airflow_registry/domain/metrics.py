@@ -26,12 +26,13 @@ HIGHER_IS_BETTER = frozenset(
     {
         "accuracy", "auc", "average_precision", "balanced_accuracy", "explained_variance", "f1", "f1_macro", "f1_micro", "f1_weighted",
         "jaccard", "matthews_corrcoef", "precision", "precision_macro", "precision_weighted", "r2", "recall", "recall_macro",
-        "recall_weighted", "roc_auc", "roc_auc_ovo", "roc_auc_ovr", "top_k_accuracy", "gini", "ks", "ndcg",
+        "recall_weighted", "roc_auc", "roc_auc_ovo", "roc_auc_ovr", "top_k_accuracy", "gini", "ks", "ndcg", "tpr",
     }
 )  # fmt: skip
 LOWER_IS_BETTER = frozenset(
     {
-        "brier", "brier_score", "error_rate", "expected_calibration_error", "hinge_loss", "log_loss", "loss", "mae", "mape", "max_error",
+        "brier", "brier_score", "error_rate", "expected_calibration_error", "fnr", "fpr", "hinge_loss", "log_loss", "loss", "mae", "mape",
+        "max_error",
         "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_error", "mean_squared_log_error", "median_absolute_error",
         "mse", "rmse", "root_mean_squared_error", "rmsle", "smape", "zero_one_loss",
     }
@@ -40,10 +41,10 @@ LOWER_IS_BETTER = frozenset(
 COMPUTED = frozenset(
     {
         "accuracy", "average_precision", "balanced_accuracy", "brier_score", "explained_variance", "f1", "f1_macro", "f1_micro",
-        "f1_weighted", "jaccard", "log_loss", "mae", "mape", "matthews_corrcoef", "max_error", "mean_absolute_error",
+        "f1_weighted", "fnr", "fpr", "jaccard", "log_loss", "mae", "mape", "matthews_corrcoef", "max_error", "mean_absolute_error",
         "mean_absolute_percentage_error", "mean_squared_error", "median_absolute_error", "mse", "precision", "precision_macro",
         "precision_weighted", "r2", "recall", "recall_macro", "recall_weighted", "rmse", "roc_auc", "roc_auc_ovo", "roc_auc_ovr",
-        "root_mean_squared_error", "zero_one_loss",
+        "root_mean_squared_error", "selection_rate", "tpr", "zero_one_loss",
     }
 )  # fmt: skip
 # The metrics for which a paired test on the same rows exists, so that a rule may ask for confidence.
@@ -53,7 +54,7 @@ TESTABLE = frozenset(
         "rmse", "roc_auc", "root_mean_squared_error", "zero_one_loss",
     }
 )  # fmt: skip
-_USER_METRIC = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+_USER_METRIC = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
 def is_user_metric(name: str) -> bool:

@@ -24,7 +24,7 @@ class BurnIn:
         failed_partitions: Most partitions that may have failed (count, >= 0); None for no limit.
         null_share: Largest share of predictions that are null, in [0, 1]; None for no limit.
         quarantine_share: Largest share of input rows put into quarantine, in [0, 1]; None for no limit.
-        cool_down: How long a version that was undone cannot be promoted again by a gate; None for ever, until a person does it.
+        cool_down: How long a version that was undone cannot be promoted again by a gate; None for ever: then only a person brings it back.
     """
 
     lasts: timedelta
@@ -47,7 +47,7 @@ class BurnIn:
         faults.refuse("part 'burn_in'")
 
     def __str__(self) -> str:
-        limits = [f"{limit} {getattr(self, limit):g}" for limit in LIMITS if getattr(self, limit) is not None]
+        limits = [f"{limit} {getattr(self, limit)!r}" for limit in LIMITS if getattr(self, limit) is not None]
         cool_down = [] if self.cool_down is None else [f"cool_down {print_duration(self.cool_down)}"]
         return f"burn-in for {print_duration(self.lasts)}: {', '.join([*limits, *cool_down])}"
 

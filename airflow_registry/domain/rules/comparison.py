@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from airflow_registry.domain.metrics import GOALS, Goal, known_goal
+from airflow_registry.domain.faults import finite, hint
+from airflow_registry.domain.metrics import GOALS, TESTABLE, Goal, known_goal
+from airflow_registry.domain.names import parse_version
 from airflow_registry.domain.rules.margin import Margin
-from airflow_registry.domain.rules.shared import metric_faults, normalize, without_none
+from airflow_registry.domain.rules.shared import check_slices, count, metric_faults, normalize, slices_mapping, slices_text, without_none
+from airflow_registry.errors import InvalidPolicyError, one_of
 
 if TYPE_CHECKING:
     from airflow_registry.domain.faults import Faults
@@ -73,15 +76,36 @@ class Comparison:
             normalize(self, key, Margin.parse, faults)
         faults.choice("against", self.against, BASELINES)
         faults.choice("data", self.data, DATA)
+        self._check_anchor(faults)
         if self.goal is not None:
             self._check_goal(faults)
+        if self.confidence is not None:
+            self._check_confidence(faults)
+        check_slices(self, faults)
         faults.refuse(f"rule on {self.metric!r}")
+
+    def _check_anchor(self, faults: Faults) -> None:
+        given = [key for key in ("version", "promotions_ago") if getattr(self, key) is not None]
+        if self.against == "anchor" and len(given) != 1:
+            faults.add("version", "an anchor needs either version or promotions_ago, and not both. Write version: 12, for example.")
+        for key in given if self.against in ("champion", "trivial") else ():
+            faults.add(key, f"names an anchor, but the rule compares with the {self.against}. Write against: anchor, or leave {key} out.")
+        normalize(self, "version", parse_version, faults)
+        normalize(self, "promotions_ago", count, faults)
 
     def _check_goal(self, faults: Faults) -> None:
         faults.choice("goal", self.goal, GOALS)
         known = known_goal(self.metric)
         if known and self.goal in GOALS and self.goal != known:
             faults.add("goal", f"{self.goal!r} contradicts what is known of {self.metric!r}: its goal is to {known}. Leave goal out.")
+
+    def _check_confidence(self, faults: Faults) -> None:
+        normalize(self, "confidence", _confidence, faults)
+        if isinstance(self.metric, str) and self.metric not in TESTABLE:
+            testable = one_of(sorted(TESTABLE))
+            faults.add("confidence", f"there is no test for {self.metric!r}; there is one for {testable}.{hint(self.metric, TESTABLE)}")
+        if self.data == "any":
+            faults.add("data", "a test with confidence pairs the rows of the same data. Leave out data: any, or confidence.")
 
     @property
     def anchor(self) -> Anchor | None:
@@ -100,10 +124,28 @@ class Comparison:
 
     def __str__(self) -> str:
         what = f"at most {self.margin} worse" if self.improve_by is None else f"more than {self.margin} better"
-        return f"{self.metric} {what} than the {self.against}"
+        baseline = self.anchor or ("the best trivial model" if self.against == "trivial" else "the champion")
+        confidence = "" if self.confidence is None else f", confidence {self.confidence!r}"
+        return f"{self.metric} {what} than {baseline}{confidence}{slices_text(self)}"
 
     def to_mapping(self) -> dict[str, Any]:
         """As it stands in a policy file."""
         key = "no_worse_than" if self.improve_by is None else "improve_by"
-        data = None if self.data == "same" else self.data
-        return without_none(metric=self.metric, against=self.against, **{key: self.margin.to_plain()}, goal=self.goal, data=data)
+        return without_none(
+            metric=self.metric,
+            against=self.against,
+            version=self.version,
+            promotions_ago=self.promotions_ago,
+            **{key: self.margin.to_plain()},
+            confidence=self.confidence,
+            **slices_mapping(self),
+            goal=self.goal,
+            data=None if self.data == "same" else self.data,
+        )
+
+
+def _confidence(value: object) -> float:
+    number = finite(value)
+    if not 0.5 < number < 1:
+        raise InvalidPolicyError(f"expected a number above 0.5 and below 1, such as 0.95; found {value!r}.")
+    return number

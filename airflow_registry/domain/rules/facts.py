@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from airflow_registry.domain.durations import checked_duration, print_duration
 from airflow_registry.domain.faults import Faults
+from airflow_registry.domain.rules.shared import count, needed, normalize, share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -73,6 +75,19 @@ class Fresh:
 
     champion_not_older_than: timedelta
 
+    def __post_init__(self) -> None:
+        faults = Faults()
+        needed(self, faults, champion_not_older_than="30d")
+        normalize(self, "champion_not_older_than", checked_duration, faults)
+        faults.refuse("rule 'champion_not_older_than'")
+
+    def __str__(self) -> str:
+        return f"champion not older than {print_duration(self.champion_not_older_than)}"
+
+    def to_mapping(self) -> dict[str, Any]:
+        """As it stands in a policy file."""
+        return {"champion_not_older_than": print_duration(self.champion_not_older_than)}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Smoke:
@@ -86,6 +101,20 @@ class Smoke:
     loads_within: timedelta
     predicts_rows: int = 1
 
+    def __post_init__(self) -> None:
+        faults = Faults()
+        needed(self, faults, loads_within="60s")
+        normalize(self, "loads_within", checked_duration, faults)
+        faults.attempt("predicts_rows", lambda: object.__setattr__(self, "predicts_rows", count(self.predicts_rows)))
+        faults.refuse("rule 'loads_within'")
+
+    def __str__(self) -> str:
+        return f"loads within {print_duration(self.loads_within)}, predicts_rows {self.predicts_rows}"
+
+    def to_mapping(self) -> dict[str, Any]:
+        """As it stands in a policy file."""
+        return {"loads_within": print_duration(self.loads_within), "predicts_rows": self.predicts_rows}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shadow:
@@ -98,3 +127,17 @@ class Shadow:
 
     partitions: int
     agreement: float
+
+    def __post_init__(self) -> None:
+        faults = Faults()
+        needed(self, faults, partitions="5", agreement="0.97")
+        normalize(self, "partitions", count, faults)
+        normalize(self, "agreement", share, faults)
+        faults.refuse("rule 'shadow'")
+
+    def __str__(self) -> str:
+        return f"shadow of {self.partitions} partitions, agreement {self.agreement!r}"
+
+    def to_mapping(self) -> dict[str, Any]:
+        """As it stands in a policy file."""
+        return {"shadow": {"partitions": self.partitions, "agreement": self.agreement}}

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow_registry.domain.faults import Faults, finite
-from airflow_registry.domain.rules.shared import metric_faults, normalize, without_none
+from airflow_registry.domain.faults import finite
+from airflow_registry.domain.rules.shared import (
+    check_slices,
+    metric_faults,
+    needed,
+    normalize,
+    not_negative,
+    slices_mapping,
+    slices_text,
+    without_none,
+)
+
+if TYPE_CHECKING:
+    from airflow_registry.domain.faults import Faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +48,7 @@ class Threshold:
             normalize(self, key, finite, faults)
         if not faults.found:
             self._check_bounds(faults)
+        check_slices(self, faults)
         faults.refuse(f"rule on {self.metric!r}")
 
     def _check_bounds(self, faults: Faults) -> None:
@@ -51,18 +64,11 @@ class Threshold:
         return " and ".join(f"{words} {bound!r}" for words, bound in bounds if bound is not None)
 
     def __str__(self) -> str:
-        return f"{self.metric} {self.needed}"
+        return f"{self.metric} {self.needed}{slices_text(self)}"
 
     def to_mapping(self) -> dict[str, Any]:
         """As it stands in a policy file."""
-        return without_none(
-            metric=self.metric,
-            at_least=self.at_least,
-            at_most=self.at_most,
-            by=self.by,
-            values=None if self.values is None else list(self.values),
-            min_rows=self.min_rows,
-        )
+        return {**without_none(metric=self.metric, at_least=self.at_least, at_most=self.at_most), **slices_mapping(self)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +90,18 @@ class Gap:
     values: tuple[str, ...] | None = None
     min_rows: int | None = None
 
+    def __post_init__(self) -> None:
+        faults = metric_faults(self.metric)
+        needed(self, faults, by="carrier", gap_at_most="0.05")
+        normalize(self, "gap_at_most", not_negative, faults)
+        check_slices(self, faults)
+        if self.values is not None and len(self.values) == 1:
+            faults.add("values", f"one slice has nothing to differ from; found {list(self.values)!r}. Name two or more, or leave it out.")
+        faults.refuse(f"rule on {self.metric!r}")
+
     def __str__(self) -> str:
-        return f"{self.metric} differs by at most {self.gap_at_most!r} between slices of {self.by}"
+        return f"{self.metric} differs by at most {self.gap_at_most!r} between slices{slices_text(self)}"
 
     def to_mapping(self) -> dict[str, Any]:
         """As it stands in a policy file."""
-        values = None if self.values is None else list(self.values)
-        return without_none(metric=self.metric, by=self.by, gap_at_most=self.gap_at_most, values=values, min_rows=self.min_rows)
+        return {"metric": self.metric, "gap_at_most": self.gap_at_most, **slices_mapping(self)}

@@ -367,7 +367,7 @@ def test_a_higher_value_never_falls_below_a_floor(floor, values):
 
 
 @given(
-    rules=st.lists(COMPARISONS.filter(lambda rule: rule.metric != "profit") | REQUIRES, max_size=4),
+    rules=st.lists(COMPARISONS.filter(lambda rule: rule.metric != "profit") | REQUIRES, max_size=4, unique_by=str),
     floor=FINITE,
     evaluations=EVALUATIONS,
     data=st.data(),

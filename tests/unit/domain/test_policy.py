@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_registry.domain.grammar import policy_from_mapping
 from airflow_registry.domain.names import Digest, ModelName
 from airflow_registry.domain.policy import (
     REQUIRABLE,
@@ -17,7 +18,6 @@ from airflow_registry.domain.policy import (
     Require,
     Threshold,
     parse_duration,
-    policy_from_mapping,
     print_duration,
     thresholds_policy,
 )
