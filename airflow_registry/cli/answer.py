@@ -47,11 +47,13 @@ class Answer:
         document: For `--json`: names in snake_case that stay the same from release to release. Times, digests, stages and numbers that
             JSON has no form for (NaN) may stand in it as they are; `render` writes them.
         blocks: For people: tables, facts and sentences, in this order.
+        text: For people instead of blocks: a finished text, which is written as it is.
         exit_code: 0 done, 1 refused (a gate that says no, a check that found something).
     """
 
     document: Mapping[str, Any]
     blocks: Sequence[Table | Facts | str] = field(default=())
+    text: str | None = None
     exit_code: int = DONE
 
 

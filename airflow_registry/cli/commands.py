@@ -298,6 +298,24 @@ COMMANDS: tuple[Command, ...] = (
         example="init --data leads.csv --target converted",
     ),
     Command(
+        name="report",
+        help="model card and validation report of one version, from stored facts only",
+        run="report.command:report",
+        arguments=(
+            _REF,
+            argument(
+                "--format",
+                help="md, html (one file that needs nothing else) or json; default: by the ending of --output, else md",
+                metavar="FORMAT",
+                choices=("md", "html", "json"),
+            ),
+            argument("--output", help="write it there; default: print it", metavar="FILE"),
+        ),
+        description="Purpose and owner, metrics by slice with their intervals, decisions with every reason, people, champions, what it "
+        "scored, its audit trail and its known limits. What nobody recorded is said to be missing.",
+        example="report lead_scoring@production --output report.html",
+    ),
+    Command(
         name="policy check",
         help="read a policy file and name all its faults at once",
         run="judging:check_policy",

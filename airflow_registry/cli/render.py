@@ -26,6 +26,8 @@ def write_answer(answer: Answer, *, as_json: bool) -> None:
     """Write an answer to stdout."""
     if as_json:
         write_document(answer.document)
+    elif answer.text is not None:
+        sys.stdout.write(answer.text)
     elif sys.stdout.isatty():
         _write_rich(answer)
     else:

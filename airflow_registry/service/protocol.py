@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from airflow_registry.domain.names import RunKey
     from airflow_registry.domain.policy import Policy
     from airflow_registry.domain.promotion import Decision, Promotion
+    from airflow_registry.domain.report import ModelReport
     from airflow_registry.domain.stage import Stage
 
 
@@ -201,6 +202,9 @@ class Registry(Protocol):
 
     def recall(self, model: str, version: object) -> RecallPlan:
         """The plan of a recall: which partitions the version's output stands in."""
+
+    def report(self, ref: str) -> ModelReport:
+        """Everything that is stored about one version, read at one moment: for a model card, an audit, a review."""
 
     # -- the bell --------------------------------------------------------------------------------------------------------
     def revisions(self) -> dict[str, int]:

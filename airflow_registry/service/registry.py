@@ -12,6 +12,7 @@ from airflow_registry.service import decide as deciding
 from airflow_registry.service import describe, identity, read, record, register, resolve, score
 from airflow_registry.service import evaluate as evaluating
 from airflow_registry.service import promote as promoting
+from airflow_registry.service import report as reporting
 from airflow_registry.service.core import Core, utc_now
 from airflow_registry.service.original import OriginalInterface
 from airflow_registry.service.promote import Order
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from airflow_registry.domain.names import RunKey
     from airflow_registry.domain.policy import Policy
     from airflow_registry.domain.promotion import Decision, Promotion
+    from airflow_registry.domain.report import ModelReport
     from airflow_registry.domain.stage import Stage
     from airflow_registry.service.events import Notifier
     from airflow_registry.service.protocol import Bell, Subscription
@@ -306,6 +308,10 @@ class ModelRegistry(OriginalInterface):
     def recall(self, model: str, version: object) -> RecallPlan:
         """The plan of a recall: which partitions the version's output stands in."""
         return score.recall(self.core, model, version)
+
+    def report(self, ref: str) -> ModelReport:
+        """Everything that is stored about one version, read at one moment: for a model card, an audit, a review."""
+        return reporting.gather(self.core, ref)
 
     def revisions(self) -> dict[str, int]:
         """The champion's revision of every model that has one."""

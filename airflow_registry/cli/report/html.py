@@ -1,0 +1,100 @@
+"""A report as one HTML file that needs nothing else: no script, no font, no picture from elsewhere.
+
+What others registered is escaped, and the page forbids scripts by its own policy besides. Every text of a fact goes through `_text`.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from airflow_registry.cli.render import shown
+from airflow_registry.cli.report.blocks import Code, Facts, Figure, Grid, Listing, Text, fact, said
+from airflow_registry.cli.report.style import STYLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from airflow_registry.cli.report.blocks import Block, Section
+
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+
+
+def html(title: str, sections: Sequence[Section]) -> str:
+    """The whole page."""
+    links = "".join(f'<li><a href="#{_text(section.anchor)}">{_text(section.title)}</a></li>\n' for section in sections)
+    body = "".join(_section(section) for section in sections)
+    return (
+        "<!DOCTYPE html>\n"
+        '<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        f"<title>{_text(title)}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n"
+        f'<header><h1>{_text(title)}</h1></header>\n<nav aria-label="Contents"><ul>\n{links}</ul></nav>\n'
+        f"<main>\n{body}</main>\n</body>\n</html>\n"
+    )
+
+
+def _text(value: str) -> str:
+    return escape(shown(value), quote=True)
+
+
+def _section(section: Section) -> str:
+    inner = "".join(part for block in section.blocks for part in _block(block))
+    name = _text(section.anchor)
+    return f'<section aria-labelledby="{name}">\n<h2 id="{name}">{_text(section.title)}</h2>\n{inner}</section>\n'
+
+
+def _block(block: Block) -> Iterator[str]:
+    match block:
+        case Facts():
+            yield from _facts(block)
+        case Grid():
+            yield from _grid(block)
+        case Text():
+            yield f"<p>{_text(block.text)}</p>\n"
+        case Code():
+            text = "\n".join(_text(line) for line in block.text.rstrip("\n").split("\n"))
+            yield f"<h3>{_text(block.title)}</h3>\n<pre><code>{text}</code></pre>\n"
+        case Listing():
+            items = "".join(f"<li>{_text(item)}</li>\n" for item in block.items)
+            yield f"<ul>\n{items}</ul>\n" if items else f"<p>{_text(block.empty)}</p>\n"
+        case Figure():
+            yield f"<figure>\n{block.svg}<figcaption>{_text(block.caption)}</figcaption>\n</figure>\n"
+
+
+def _facts(block: Facts) -> Iterator[str]:
+    yield "<dl>\n"
+    for name, value in block.pairs.items():
+        yield f"<dt>{_text(name)}</dt><dd{_missing(value)}>{_text(fact(value))}</dd>\n"
+    yield "</dl>\n"
+
+
+def _grid(block: Grid) -> Iterator[str]:
+    inner = "".join(_table(block)) if block.rows else f"<p>{_text(block.empty)}</p>\n"
+    note = f"<p>{_text(block.note)}</p>\n" if block.note and block.rows else ""
+    if block.folded and block.rows:
+        yield f"<details><summary>{_text(block.title)}</summary>\n{inner}{note}</details>\n"
+    else:
+        heading = f"<h3>{_text(block.title)}</h3>\n" if block.title else ""
+        yield f"{heading}{inner}{note}"
+
+
+def _table(block: Grid) -> Iterator[str]:
+    numeric = [all(isinstance(row[place], (int, float)) for row in block.rows) for place in range(len(block.columns))]
+    yield '<div class="wide"><table>\n<thead><tr>'
+    yield from (f'<th scope="col"{_number(is_number)}>{_text(name)}</th>' for name, is_number in zip(block.columns, numeric, strict=True))
+    yield "</tr></thead>\n<tbody>\n"
+    for row in block.rows:
+        cells = (f"<td{_number(is_number)}{_missing(cell)}>{_text(said(cell))}</td>" for cell, is_number in zip(row, numeric, strict=True))
+        yield f"<tr>{''.join(cells)}</tr>\n"
+    yield "</tbody>\n</table></div>\n"
+
+
+def _number(is_number: bool) -> str:
+    return ' class="number"' if is_number else ""
+
+
+def _missing(value: object) -> str:
+    return ' data-missing="yes"' if value is None else ""

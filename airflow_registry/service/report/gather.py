@@ -1,0 +1,129 @@
+"""Reading the facts of a report: one snapshot of the database, so that its parts agree with each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_registry.domain.ledger import UnrecordedUse
+from airflow_registry.domain.metrics import Metric
+from airflow_registry.domain.report import (
+    AuditFact,
+    AuditRecord,
+    DecisionRecord,
+    HistoryPoint,
+    ModelReport,
+    ModelState,
+    ScoringRecord,
+    tenures,
+)
+from airflow_registry.service import read
+from airflow_registry.service.report import evaluations
+from airflow_registry.sql import catalog, rows
+from airflow_registry.sql.statements import audit, judgements, ledger, models
+from airflow_registry.sql.statements import report as statements
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_registry.domain.model import ModelVersion
+    from airflow_registry.domain.report import EvaluationRecord
+    from airflow_registry.service.core import Core
+    from airflow_registry.sql.catalog import VersionRow
+    from airflow_registry.sql.store import Transaction
+
+HISTORY = 50  # versions in the history of a metric: a year of weekly retrains
+AUDITED = 200  # entries; a version that was pinned anew every day has thousands
+
+
+def gather(core: Core, ref: str) -> ModelReport:
+    """Everything that is stored about one version.
+
+    Raises:
+        NoChampionError: If the reference is to PRODUCTION and nothing is there.
+        VersionNotFoundError: If there is no such version.
+    """
+    version = read.get(core, ref)
+    with core.store.read() as tx:
+        row = catalog.need_version(tx, catalog.need_model(tx, version.model), version.number)
+        return _report(core, tx, row)
+
+
+def _report(core: Core, tx: Transaction, row: VersionRow) -> ModelReport:
+    changes = tuple(rows.promotion(found) for found in tx.all(judgements.promotions_of(row.model.id)))
+    decisions = _decisions(tx, row)
+    evaluated = evaluations.records(tx, row)
+    return ModelReport(
+        at=core.now(),
+        registry=str(tx.scalar(audit.registry_uid())),
+        deployment=core.settings.deployment,
+        state=_state(tx, row),
+        version=row.value,
+        previous=_previous(tx, row, decisions),
+        evaluations=evaluated,
+        decisions=decisions,
+        changes=tuple(change for change in changes if change.number == row.value.number),
+        tenures=tenures(changes),
+        scoring=_scoring(tx, row),
+        history=_history(tx, row, evaluated),
+        audit=_audit(tx, row),
+    )
+
+
+def _state(tx: Transaction, row: VersionRow) -> ModelState:
+    state = tx.one(statements.model_state(row.model.id))
+    model = next(found for found in tx.all(models.all_models()) if found["id"] == row.model.id)
+    return ModelState(model=rows.registered_model(model), locked_policy=state["locked_policy"], frozen_until=state["frozen_until"])
+
+
+def _decisions(tx: Transaction, row: VersionRow) -> tuple[DecisionRecord, ...]:
+    found = [entry for entry in tx.all(judgements.decisions_of(row.model.id)) if entry["version_id"] == row.id]
+    return tuple(
+        DecisionRecord(
+            decision=rows.decision(entry),
+            policy=entry["policy"],
+            source=entry["policy_source"],
+            by=entry["decided_by"],
+            dag_id=entry["dag_id"],
+            run_id=entry["run_id"],
+        )
+        for entry in found
+    )
+
+
+def _previous(tx: Transaction, row: VersionRow, decisions: Sequence[DecisionRecord]) -> ModelVersion | None:
+    """The champion of the newest decision that had one, else the version before this one."""
+    number = next((entry.decision.champion for entry in reversed(decisions) if entry.decision.champion), row.value.number - 1)
+    if number == row.value.number or number < 1:
+        return None
+    found = tx.first(models.version_by_number(row.model.id, number))
+    return None if found is None else rows.model_version(found)
+
+
+def _scoring(tx: Transaction, row: VersionRow) -> ScoringRecord:
+    uses = tuple(
+        UnrecordedUse(model=row.model.name, number=row.value.number, dag_id=use["dag_id"], run_id=use["run_id"])
+        for use in tx.all(ledger.unrecorded_uses(row.id))
+    )
+    return ScoringRecord(**tx.one(statements.written_by(row.id)), unrecorded=uses)
+
+
+def _history(tx: Transaction, row: VersionRow, evaluated: Sequence[EvaluationRecord]) -> tuple[HistoryPoint, ...]:
+    """Of every version and metric the newest value, but rather one on the same data as the newest evaluation of this version."""
+    data = evaluated[0].evaluation.data if evaluated else None
+    digest = None if data is None else data.digest
+    newest = int(tx.scalar(models.newest_number(row.model.id)))
+    chosen: dict[tuple[int, str], HistoryPoint] = {}
+    for found in tx.all(statements.history(row.model.id, max(1, newest - HISTORY + 1))):
+        key, is_same = (found["number"], found["name"]), digest is not None and found["data_digest"] == digest
+        if key not in chosen or (is_same and not chosen[key].same_data):
+            metric = Metric(**{name: found[name] for name in ("name", "value", "non_finite", "rows")})
+            chosen[key] = HistoryPoint(number=found["number"], metric=metric, same_data=is_same)
+    return tuple(chosen.values())
+
+
+def _audit(tx: Transaction, row: VersionRow) -> AuditRecord:
+    subjects = (row.value.ref, str(row.model.name))
+    found = [AuditFact(**{name: entry[name] for name in AuditFact.__slots__}) for entry in tx.all(statements.audited(subjects, AUDITED))]
+    head = tx.one(audit.head())
+    earlier = tx.scalar(statements.count_audited(subjects)) - len(found)
+    return AuditRecord(entries=tuple(reversed(found)), earlier=earlier, seq=head["seq"], head=head["hash"])
