@@ -1,11 +1,14 @@
-"""Policies as YAML files: reading them, with line numbers in the faults, and the JSON Schema for editors.
+"""Policies as YAML files: reading them, with line numbers in the faults.
 
-What a policy may say is decided in `domain/policy.py` and nowhere else; here text becomes plain values.
+What a policy may say is decided in `domain/grammar.py` and nowhere else; here text becomes plain values. Run as a module it
+writes the JSON Schema for editors, which is also shipped as `policy.schema.json` beside this file.
 """
 
 from __future__ import annotations
 
+import json
 import re
+import sys
 from collections.abc import Mapping
 from functools import cache
 from os import PathLike
@@ -13,10 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_registry.domain.grammar import policy_from_mapping
-from airflow_registry.domain.metrics import GOALS
 from airflow_registry.domain.names import refuse_unrendered
-from airflow_registry.domain.policy import FIRST_MODEL, REQUIRABLE, SCHEMA, Policy
-from airflow_registry.domain.rules import BASELINES, DATA
+from airflow_registry.domain.policy import Policy
 from airflow_registry.errors import InvalidPolicyError
 
 if TYPE_CHECKING:
@@ -24,7 +25,12 @@ if TYPE_CHECKING:
 
     import yaml
 
-_NAME = {"type": "string", "minLength": 1}
+
+def schema_text() -> str:
+    """The JSON Schema as it is shipped."""
+    from airflow_registry.domain.schema import json_schema
+
+    return f"{json.dumps(json_schema(), indent=2)}\n"
 
 
 def load_policy(source: Policy | Mapping[str, Any] | str | PathLike[str], *, base: str | None = None) -> Policy:
@@ -73,45 +79,6 @@ def parse_policy(text: str, *, source: str) -> Policy:
     if policy is None or faults:
         raise InvalidPolicyError.with_faults(source, [_with_line(fault, lines) for fault in faults])
     return policy
-
-
-def json_schema() -> dict[str, Any]:
-    """The grammar of this release as JSON Schema, for editors; the checks of `load_policy` go further (bounds, directions)."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Policy of airflow-registry",
-        "type": "object",
-        "required": ["rules"],
-        "additionalProperties": False,
-        "properties": {
-            "schema": {"const": SCHEMA},
-            "model": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$"},
-            "first_model": {"enum": list(FIRST_MODEL)},
-            "rules": {"type": "array", "minItems": 1, "items": {"oneOf": [_threshold(), _comparison(), _require()]}},
-            "valid_for": {"type": "string", "pattern": "^[0-9]{1,9}[smhdw]$"},
-        },
-    }
-
-
-def _threshold() -> dict[str, Any]:
-    number = {"type": "number"}
-    bounds = [{"required": ["at_least"]}, {"required": ["at_most"]}]
-    return _rule(["metric"], metric=_NAME, at_least=number, at_most=number) | {"anyOf": bounds}
-
-
-def _comparison() -> dict[str, Any]:
-    margin = {"oneOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": "^[0-9.eE+-]+ *%?$"}]}
-    margins = [{"required": ["no_worse_than"]}, {"required": ["improve_by"]}]
-    choices = {"against": {"enum": list(BASELINES)}, "goal": {"enum": list(GOALS)}, "data": {"enum": list(DATA)}}
-    return _rule(["metric", "against"], metric=_NAME, no_worse_than=margin, improve_by=margin, **choices) | {"oneOf": margins}
-
-
-def _require() -> dict[str, Any]:
-    return _rule(["require"], require={"type": "array", "minItems": 1, "items": {"enum": list(REQUIRABLE)}})
-
-
-def _rule(required: list[str], **properties: object) -> dict[str, Any]:
-    return {"type": "object", "required": required, "additionalProperties": False, "properties": properties}
 
 
 def _absolute(path: str | PathLike[str], base: str | None) -> Path:
@@ -194,3 +161,7 @@ def _with_line(fault: str, lines: Mapping[str, int]) -> str:
     while place and place not in lines:
         place = place[: max(place.rfind("."), place.rfind("["), 0)]
     return f"{path} (line {lines[place]}){colon}{sentence}" if place else fault
+
+
+if __name__ == "__main__":
+    sys.stdout.write(schema_text())

@@ -11,6 +11,7 @@ from airflow_registry.cli.show import decision_tables
 
 if TYPE_CHECKING:
     from airflow_registry.cli.call import Call
+    from airflow_registry.domain.asks import Asks
 
 
 def evaluate(call: Call) -> Answer:
@@ -50,21 +51,32 @@ def decide(call: Call) -> Answer:
 
 
 def check_policy(call: Call) -> Answer:
-    """Read a policy file, and say what it asks for."""
+    """Read a policy file, and say what it asks for and what it leaves open."""
+    from airflow_registry.domain.advice import advice
     from airflow_registry.policy_file import load_policy
 
-    policy = load_policy(call["file"])
+    policy, warnings = (found := load_policy(call["file"])), advice(found)
     mapping = policy.to_mapping()
-    rules = [(position, _rule(rule)) for position, rule in enumerate(mapping.pop("rules"), start=1)]
+    known = {**mapping, "model": policy.model or "any", "burn_in": policy.burn_in and str(policy.burn_in), "digest": policy.digest}
+    del known["rules"]
     return Answer(
-        document={"policy": policy.to_mapping(), "digest": policy.digest},
+        document={"policy": mapping, "digest": policy.digest, "asks": policy.asks.to_mapping(), "warnings": list(warnings)},
         blocks=[
-            Facts(pairs={**mapping, "model": mapping.get("model", "any"), "digest": policy.digest}),
-            Table(title="Rules", columns=("", "rule"), rows=rules),
+            Facts(pairs=known),
+            Table(title="Rules", columns=("", "rule"), rows=[(number, str(rule)) for number, rule in enumerate(policy.rules)]),
+            _asked(policy.asks),
+            *(f"Warning: {warning}" for warning in warnings),
         ],
     )
 
 
-def _rule(rule: dict[str, object]) -> str:
-    """`metric roc_auc, at_least 0.55`, as it stands in the file."""
-    return ", ".join(f"{name} {', '.join(map(str, value)) if isinstance(value, list) else value}" for name, value in rule.items())
+def _asked(asks: Asks) -> Facts:
+    return Facts(
+        title="An evaluation must contain",
+        pairs={
+            "metrics": ", ".join(asks.metrics),
+            "slices by": ", ".join(asks.slices),
+            "versions": ", ".join(("the challenger", "the champion", *map(str, asks.anchors))),
+            "recorded by others": ", ".join(asks.recorded),
+        },
+    )

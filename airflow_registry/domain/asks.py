@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_registry.domain.metrics import is_computed
-from airflow_registry.domain.rules import Comparison, Gap, Threshold
+from airflow_registry.domain.rules import Comparison, Gap, Threshold, without_none
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,6 +29,15 @@ class Asks:
     slices: tuple[str, ...] = ()
     anchors: tuple[Anchor, ...] = ()
     recorded: tuple[str, ...] = ()
+
+    def to_mapping(self) -> dict[str, list[Any]]:
+        """The same as text, numbers, lists and dicts."""
+        return {
+            "metrics": list(self.metrics),
+            "slices": list(self.slices),
+            "anchors": [without_none(version=anchor.version, promotions_ago=anchor.promotions_ago) for anchor in self.anchors],
+            "recorded": list(self.recorded),
+        }
 
 
 def asks_of(rules: Iterable[Rule]) -> Asks:

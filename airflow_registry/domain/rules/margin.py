@@ -47,7 +47,7 @@ class Margin:
         if not isinstance(value, str):
             return cls(finite(value))
         try:
-            amount = float(value.strip().removesuffix("%"))
+            amount = float(value.strip().removesuffix("%").encode("ascii"))  # digits of other scripts are numbers to float() too
         except ValueError:
             raise InvalidPolicyError(f"expected a margin such as 0.005 or 1%; found {value!r}.") from None
         return cls(amount, is_percent=value.strip().endswith("%"))

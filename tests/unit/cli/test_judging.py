@@ -58,11 +58,42 @@ def test_a_policy_without_faults_is_shown(policy, command, answer):
     code, out, _ = command("policy", "check", policy)
     assert code == 0
     assert "model: lead\n" in out
-    assert "metric auc, at_least 0.8" in out
+    assert "auc at least 0.8" in out
     assert "require change_note, tags" in out
     found = answer("policy", "check", policy)
-    assert list(found) == ["policy", "digest"]
+    assert list(found) == ["policy", "digest", "asks", "warnings"]
     assert found["policy"]["rules"][0] == {"metric": "auc", "at_least": 0.8}
+
+
+def test_a_policy_is_told_what_an_evaluation_must_contain_and_what_it_leaves_open(tmp_path, command, answer):
+    file = tmp_path / "lead.yaml"
+    file.write_text(
+        "rules:\n"
+        "  - {metric: roc_auc, by: region, at_least: 0.6}\n"
+        "  - {metric: roc_auc, against: anchor, version: 3, no_worse_than: 0.01, confidence: 0.95}\n"
+        "  - {metric: acuracy, at_least: 0.8}\n"
+        "  - {approval: {people: 2}}\n"
+        "burn_in: {for: 3d, failed_partitions: 0}\n"
+    )
+    code, out, _ = command("policy", "check", file)
+    assert code == 0
+    for line in (
+        "roc_auc at most 0.01 worse than anchor v3, confidence 0.95",
+        "approval by 2 people, not_the_author",
+        "burn_in: burn-in for 3d: failed_partitions 0",
+        "metrics: roc_auc\n",
+        "slices by: region\n",
+        "versions: the challenger, the champion, anchor v3\n",
+        "recorded by others: acuracy\n",
+        "Warning: No rule compares with the champion",
+        "Warning: rules[0] has no min_rows",
+        "Warning: No evaluation computes 'acuracy'",
+        "Did you mean 'accuracy'?",
+    ):
+        assert line in out
+    found = answer("policy", "check", file)
+    assert found["asks"] == {"metrics": ["roc_auc"], "slices": ["region"], "anchors": [{"version": 3}], "recorded": ["acuracy"]}
+    assert len(found["warnings"]) == out.count("Warning: ")
 
 
 def test_all_faults_of_a_policy_are_named_at_once(tmp_path, command):
