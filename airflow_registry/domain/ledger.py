@@ -60,6 +60,8 @@ class Written:
         digest: SHA-256 of the data object, None if the writer is somebody else's program.
         rows: Rows written, None if unknown.
         quarantined: Rows set aside, with their reasons beside the output (count).
+        null_predictions: Of the rows written, those whose prediction or a probability is missing, NaN or infinite (count); None if
+            nobody counted.
         seconds: Wall time of the writing task.
     """
 
@@ -67,6 +69,7 @@ class Written:
     digest: str | None = None
     rows: int | None = None
     quarantined: int = 0
+    null_predictions: int | None = None
     seconds: float | None = None
 
 
@@ -95,6 +98,7 @@ class LedgerEntry:
     digest: str | None = None
     rows: int | None = None
     quarantined: int = 0
+    null_predictions: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """For tables and XCom."""

@@ -97,7 +97,8 @@ class BatchInferenceOperator(ScoringOperator):
                 return self._scored_before(registry, version, intent)
             scored = self._score(registry, version, source.open(), intent, storage, context)
             facts: dict[str, Any] = {"rows": scored.rows, "quarantined": scored.quarantined}
-            registry.commit_output(intent, Written(uri=scored.uri, digest=str(scored.digest), seconds=scored.seconds, **facts))
+            more: dict[str, Any] = {"null_predictions": scored.non_finite, "seconds": scored.seconds}
+            registry.commit_output(intent, Written(uri=scored.uri, digest=str(scored.digest), **facts, **more))
         self._filled = Flow(reads=(source.path,), writes=(Wrote(uri=scored.uri, rows=scored.rows),))
         self._tell(version, scored)
         return self._result(version, intent, uri=scored.uri, non_finite=scored.non_finite, **facts)

@@ -8,10 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from airflow_registry.domain.burn_in import GRACE, MIN_ROWS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
+    from airflow_registry.domain.burn_in import BurnInReport
     from airflow_registry.domain.evaluation import Evaluation
     from airflow_registry.domain.ledger import Intent, LedgerEntry, RecallPlan, Written
     from airflow_registry.domain.model import Dataset, Lineage, ModelVersion, RegisteredModel, RuntimeMetrics, Signature
@@ -157,6 +160,14 @@ class Registry(Protocol):
 
     def rollback(self, model: str, *, reason: str, by: str | None = None, run: RunKey | None = None) -> Promotion:
         """Bring back the previous holder of PRODUCTION, also when it is archived."""
+
+    def check_burn_in(self, model: str, *, grace: timedelta = GRACE, min_rows: int = MIN_ROWS, now: datetime | None = None) -> BurnInReport:
+        """Judge the champion by the burn-in of the policy that promoted it; nothing is changed."""
+
+    def roll_back_if_bad(
+        self, model: str, *, grace: timedelta = GRACE, min_rows: int = MIN_ROWS, by: str | None = None, run: RunKey | None = None
+    ) -> BurnInReport:
+        """The same, and bring back the previous holder of PRODUCTION if a limit is broken."""
 
     # -- inferring -----------------------------------------------------------------------------------------------------
     def pin(

@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_registry import config
+from airflow_registry.domain.burn_in import GRACE, MIN_ROWS, Terms
 from airflow_registry.domain.names import ModelName
 from airflow_registry.policy_file import load_policy
+from airflow_registry.service import burn_in, describe, identity, read, record, register, resolve, score
 from airflow_registry.service import decide as deciding
-from airflow_registry.service import describe, identity, read, record, register, resolve, score
 from airflow_registry.service import evaluate as evaluating
 from airflow_registry.service import promote as promoting
 from airflow_registry.service import report as reporting
@@ -22,11 +23,12 @@ from airflow_registry.sql.store import Store
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from sqlalchemy import URL, Engine
 
     from airflow_registry.config import Settings
+    from airflow_registry.domain.burn_in import BurnInReport
     from airflow_registry.domain.evaluation import Evaluation
     from airflow_registry.domain.ledger import Intent, LedgerEntry, RecallPlan, Written
     from airflow_registry.domain.model import Dataset, Lineage, ModelVersion, RegisteredModel, RuntimeMetrics, Signature
@@ -259,6 +261,23 @@ class ModelRegistry(OriginalInterface):
     def rollback(self, model: str, *, reason: str, by: str | None = None, run: RunKey | None = None) -> Promotion:
         """Bring back the previous holder of PRODUCTION, also when it is archived."""
         return promoting.rollback(self.core, model, Order(reason=reason, by=by, run=run))
+
+    def check_burn_in(self, model: str, *, grace: timedelta = GRACE, min_rows: int = MIN_ROWS, now: datetime | None = None) -> BurnInReport:
+        """Judge the champion by the burn-in of the policy that promoted it; nothing is changed.
+
+        Args:
+            model: The model.
+            grace: How long a writer may take before what it has not finished counts as failed.
+            min_rows: A share is judged from so many rows on (count).
+            now: The (aware) moment for which is asked; default: now.
+        """
+        return burn_in.check(self.core, model, Terms(grace=grace, min_rows=min_rows), now)
+
+    def roll_back_if_bad(
+        self, model: str, *, grace: timedelta = GRACE, min_rows: int = MIN_ROWS, by: str | None = None, run: RunKey | None = None
+    ) -> BurnInReport:
+        """The same, and bring back the previous holder of PRODUCTION if a limit is broken."""
+        return promoting.roll_back_if_bad(self.core, model, Order(by=by, run=run), Terms(grace=grace, min_rows=min_rows))
 
     def pin(
         self,

@@ -182,5 +182,5 @@ def _commit(core: Core, tx: Transaction, entry: LedgerEntry, entry_id: int, writ
             f"{entry.model}:{entry.number} cannot commit {entry.output}: a newer run opened this partition after "
             f"generation {entry.generation}. Its output counts; run this task again only if that run failed."
         )
-    facts = {name: getattr(written, name) for name in ("digest", "rows", "quarantined", "seconds")}
+    facts = {name: getattr(written, name) for name in ("digest", "rows", "quarantined", "null_predictions", "seconds")}
     tx.run(statements.add_commit({"entry_id": entry_id, "committed_at": core.now(), "uri": output_key(written.uri), **facts}))

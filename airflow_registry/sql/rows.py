@@ -81,7 +81,7 @@ def version_values(version: ModelVersion) -> dict[str, Any]:
 
 _LINEAGE = (
     "deployment", "dag_id", "run_id", "task_id", "map_index", "bundle_name", "bundle_version",
-    "published_by", "trained_by", "git_commit", "container_image",
+    "published_by", "trained_by", "triggered_by", "git_author", "git_commit", "container_image",
 )  # fmt: skip
 
 
@@ -215,4 +215,5 @@ def ledger_entry(row: RowMapping) -> LedgerEntry:
         digest=row["digest"],
         rows=row["rows"],
         quarantined=row["quarantined"] or 0,
+        null_predictions=row["null_predictions"],
     )

@@ -119,7 +119,7 @@ def _entries() -> Select[Any]:
         .outerjoin(ledger_commits, ledger_commits.c.entry_id == ledger.c.id)
         .outerjoin(partitions, partitions.c.output == ledger.c.output)
     )
-    commit = [ledger_commits.c[name] for name in ("committed_at", "uri", "digest", "rows", "quarantined")]
+    commit = [ledger_commits.c[name] for name in ("committed_at", "uri", "digest", "rows", "quarantined", "null_predictions")]
     live = func.coalesce(partitions.c.live_entry_id == ledger.c.id, False).label("is_live")
     newest = partitions.c.generation.label("newest_generation")
     return select(ledger, models.c.name.label("model_name"), versions.c.number, *commit, live, newest).select_from(joined)

@@ -14,7 +14,7 @@ VERSION_KEYS = [
 ]  # fmt: skip
 ENTRY_KEYS = [
     "model", "version", "ref", "uid", "output", "partition", "generation", "dag_id", "run_id", "input_digest", "started_at",
-    "committed_at", "is_live", "uri", "digest", "rows", "quarantined",
+    "committed_at", "is_live", "uri", "digest", "rows", "quarantined", "null_predictions",
 ]  # fmt: skip
 
 
