@@ -227,6 +227,29 @@ COMMANDS: tuple[Command, ...] = (
         example="rollback lead_scoring --reason 'scores are all 0.5'",
     ),
     Command(
+        name="burn-in",
+        help="judge the champion by the burn-in of the policy that promoted it; exit code 1 if a limit is broken",
+        run="guarding:burn_in",
+        arguments=(
+            _MODEL,
+            argument("--apply", help="bring back the previous champion if a limit is broken", action="store_true"),
+            argument(
+                "--grace",
+                help="how long a writer may take before what it has not finished counts as failed; default: 1h",
+                metavar="DURATION",
+                type=values.duration,
+                default="1h",
+            ),
+            argument(
+                "--min-rows", help="a share is judged from so many rows on; default: 100", metavar="N", type=values.count, default="100"
+            ),
+        ),
+        description="Looks at what the ledger holds of the champion since its promotion: unfinished partitions, null predictions, rows in "
+        "quarantine. Without --apply nothing is changed. A version that was rolled back this way cools down: the gate does not approve it "
+        "again for a while.",
+        example="burn-in lead_scoring --apply",
+    ),
+    Command(
         name="download",
         help="copy an artifact into a folder, verified by its digest",
         run="writing:download",

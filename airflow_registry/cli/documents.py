@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from airflow_registry.domain.burn_in import BurnInReport
     from airflow_registry.domain.diff import Diff
     from airflow_registry.domain.evaluation import Evaluation
     from airflow_registry.domain.ledger import LedgerEntry, RecallPlan
@@ -62,6 +63,18 @@ def recall(plan: RecallPlan) -> dict[str, Any]:
         "rows": plan.rows,
         "partitions": [entry(found) for found in plan.entries],
         "unrecorded": [_numbered(use) for use in plan.unrecorded],
+    }
+
+
+def burn_in(found: BurnInReport) -> dict[str, Any]:
+    """A champion's burn-in with every limit, and the rollback if there was one."""
+    made = None if found.rolled_back is None else {**promotion(found.rolled_back), "created": found.rolled_back.created}
+    return {
+        **found.to_json(),
+        "promoted_at": found.promoted_at,
+        "ends_at": found.ends_at,
+        "reasons": [_fields(reason) for reason in found.reasons],
+        "promotion": made,
     }
 
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from airflow_registry.operators.archive import ArchiveModelOperator
     from airflow_registry.operators.batch_inference import BatchInferenceOperator
     from airflow_registry.operators.evaluate import EvaluateModelOperator
+    from airflow_registry.operators.guard import GuardChampionOperator
     from airflow_registry.operators.promote import PromoteModelOperator
     from airflow_registry.operators.record_predictions import RecordPredictionsOperator
     from airflow_registry.operators.register import RegisterModelOperator
@@ -20,6 +21,7 @@ __all__ = [
     "ArchiveModelOperator",
     "BatchInferenceOperator",
     "EvaluateModelOperator",
+    "GuardChampionOperator",
     "PromoteModelOperator",
     "RecordPredictionsOperator",
     "RegisterModelOperator",
@@ -32,6 +34,7 @@ _MODULES = {
     "ArchiveModelOperator": "archive",
     "BatchInferenceOperator": "batch_inference",
     "EvaluateModelOperator": "evaluate",
+    "GuardChampionOperator": "guard",
     "PromoteModelOperator": "promote",
     "RecordPredictionsOperator": "record_predictions",
     "RegisterModelOperator": "register",

@@ -34,6 +34,8 @@ class RecordPredictionsOperator(ScoringOperator):
         uri: The data object, where it is not `output` itself.
         rows: Rows written (count); default: counted where the output is parquet that this worker can see.
         quarantined: Rows set aside (count).
+        null_predictions: Of the rows written, those whose prediction is missing, NaN or infinite (count); None if nobody counted. The
+            burn-in of a champion looks at it.
         if_no_champion: `skip` or `fail`.
 
     Returns:
@@ -41,7 +43,7 @@ class RecordPredictionsOperator(ScoringOperator):
     """
 
     default_task_id = "record_predictions"
-    template_fields: Collection[str] = ("model", "output_path", "partition", "version", "uri", "rows", "quarantined")
+    template_fields: Collection[str] = ("model", "output_path", "partition", "version", "uri", "rows", "quarantined", "null_predictions")
 
     def __init__(
         self,
@@ -49,12 +51,14 @@ class RecordPredictionsOperator(ScoringOperator):
         uri: str | None = None,
         rows: int | str | None = None,
         quarantined: int | str = 0,
+        null_predictions: int | str | None = None,
         **kwargs: Any,  # noqa: ANN401  the arguments of ScoringOperator
     ) -> None:
         super().__init__(**kwargs)
         self.uri = uri
         self.rows = rows
         self.quarantined = quarantined
+        self.null_predictions = null_predictions
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Intent and commit in one."""
@@ -84,4 +88,5 @@ class RecordPredictionsOperator(ScoringOperator):
             )
         found = written(uri, storage)
         rows, quarantined = count("rows", self.rows), count("quarantined", self.quarantined)
-        return replace(found, rows=found.rows if rows is None else rows, quarantined=quarantined or 0)
+        nulls = count("null_predictions", self.null_predictions)
+        return replace(found, rows=found.rows if rows is None else rows, quarantined=quarantined or 0, null_predictions=nulls)
