@@ -87,10 +87,15 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lineage:
-    """Where a version came from. Filled in from Airflow, git, the container and the process where they know it."""
+    """Where a version came from. Filled in from Airflow, git, the container and the process where they know it.
+
+    `triggered_by` is the user who started the DAG run, `git_author` the author of the code's commit as `Name <e-mail>`.
+    """
 
     published_by: str | None = None
     trained_by: str | None = None
+    triggered_by: str | None = None
+    git_author: str | None = None
     deployment: str = ""
     dag_id: str | None = None
     run_id: str | None = None

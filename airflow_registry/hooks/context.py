@@ -55,19 +55,22 @@ def run_key(context: Mapping[str, Any]) -> RunKey:
 def lineage(context: Mapping[str, Any]) -> Lineage:
     """What Airflow knows about where a version comes from; container and packages are added by the registry."""
     from airflow_registry.domain.model import Lineage
-    from airflow_registry.modeling.environment import git_commit
+    from airflow_registry.modeling.environment import git_author, git_commit
 
-    run, ti = run_key(context), context["ti"]
+    run, ti, folder = run_key(context), context["ti"], dag_folder(context)
+    commit, user = git_commit(folder), context["dag_run"].triggering_user_name
     bundle = getattr(ti, "bundle_instance", None)  # None under dag.test()
     return Lineage(
-        trained_by=context["dag_run"].triggering_user_name,
+        trained_by=user,
+        triggered_by=user,
         dag_id=run.dag_id,
         run_id=run.run_id,
         task_id=run.task_id,
         map_index=run.map_index,
         bundle_name=getattr(bundle, "name", None),
         bundle_version=getattr(bundle, "version", None),
-        git_commit=git_commit(dag_folder(context)),
+        git_commit=commit,
+        git_author=git_author(folder, commit),
     )
 
 

@@ -146,6 +146,7 @@ def _lineage(core: Core, request: Registration) -> Lineage:
     given, run = request.lineage, request.run
     if request.origin is not None:  # who copies it knows nothing of how it was made
         return replace(given, deployment=core.settings.deployment, published_by=core.user)
+    commit = given.git_commit or (None if run else core.git_commit)  # in a task, only Airflow knows where the DAG's code is
     return replace(
         given,
         deployment=core.settings.deployment,
@@ -155,7 +156,8 @@ def _lineage(core: Core, request: Registration) -> Lineage:
         map_index=getattr(run, "map_index", None) if given.map_index is None else given.map_index,
         published_by=given.published_by or core.user,
         trained_by=given.trained_by or given.published_by or core.user,
-        git_commit=given.git_commit or (None if run else core.git_commit),  # in a task, only Airflow knows where the DAG's code is
+        git_commit=commit,
+        git_author=given.git_author or (None if run else core.git_author(commit)),
         container_image=given.container_image or core.settings.container_image,
         packages=given.packages or environment.packages(),
     )

@@ -74,7 +74,8 @@ def origin_of(source: Core, version: ModelVersion) -> dict[str, Any]:
 
 
 _LINEAGE = (
-    "deployment", "dag_id", "run_id", "task_id", "map_index", "bundle_name", "bundle_version", "published_by", "trained_by", "git_commit",
+    "deployment", "dag_id", "run_id", "task_id", "map_index", "bundle_name", "bundle_version",
+    "published_by", "trained_by", "triggered_by", "git_author", "git_commit",
 )  # fmt: skip
 
 
@@ -96,7 +97,13 @@ def _decision(source: Core, version: ModelVersion) -> dict[str, Any] | None:
 def _lineage(version: ModelVersion) -> Lineage:
     """What is true of the bytes wherever they are; DAG and run belong to the origin."""
     known = version.lineage
-    return Lineage(trained_by=known.trained_by, git_commit=known.git_commit, container_image=known.container_image, packages=known.packages)
+    return Lineage(
+        trained_by=known.trained_by,
+        git_author=known.git_author,
+        git_commit=known.git_commit,
+        container_image=known.container_image,
+        packages=known.packages,
+    )
 
 
 def _bytes_of(source: Core, version: ModelVersion) -> AbstractContextManager[str | None]:

@@ -1,0 +1,7 @@
+"""What people may say about versions and models, and how it stands. The gate asks `asked`, `waivers_of` and `standing`."""
+
+from __future__ import annotations
+
+from airflow_registry.service.people.standing import asked, standing, waivers_of
+
+__all__ = ["asked", "standing", "waivers_of"]
