@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 
 
 def decide(
-    core: Core, model: str, version: object, policy: Policy, *, dry_run: bool = False, run: RunKey | None = None, source: str | None = None
+    core: Core,
+    model: str,
+    version: object,
+    policy: Policy,
+    *,
+    dry_run: bool = False,
+    run: RunKey | None = None,
+    source: str | None = None,
+    editor: str | None = None,
 ) -> Decision:
     """Judge a version by a policy, against the present champion.
 
@@ -32,6 +40,7 @@ def decide(
         dry_run: Store nothing.
         run: Which task instance asks.
         source: Where the policy came from, for the record.
+        editor: Who edited the policy last; that person's vote does not count.
 
     Raises:
         VersionNotFoundError: If there is no such version.
@@ -42,7 +51,7 @@ def decide(
         verdict = _judge(tx, policy, challenger, cell)
         decision = _decision(core, policy, challenger, cell, verdict)
         if not dry_run:
-            _store(core, tx, decision, policy, challenger, cell, run=run, source=source)
+            _store(core, tx, decision, policy, challenger, cell, run=run, source=source, editor=editor)
     return decision
 
 
@@ -79,6 +88,7 @@ def _store(
     *,
     run: RunKey | None,
     source: str | None,
+    editor: str | None,
 ) -> None:
     facts: dict[str, Any] = {name: getattr(decision, name) for name in ("uid", "revision", "policy_digest", "decided_at", "expires_at")}
     values = {
@@ -91,6 +101,7 @@ def _store(
         "champion_version_id": cell.version_id,
         "policy": policy.to_mapping(),
         "policy_source": source,
+        "policy_editor": editor,
         "decided_by": core.user,
     }
     tx.run(statements.add_decision(values))

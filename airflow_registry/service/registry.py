@@ -16,6 +16,7 @@ from airflow_registry.service import promote as promoting
 from airflow_registry.service import report as reporting
 from airflow_registry.service.core import Core, utc_now
 from airflow_registry.service.original import OriginalInterface
+from airflow_registry.service.people import last_editor_of
 from airflow_registry.service.promote import Order
 from airflow_registry.sql import view
 from airflow_registry.sql.store import Store
@@ -228,7 +229,8 @@ class ModelRegistry(OriginalInterface):
         """Judge the version by a policy (a file, a mapping, or a `Policy`) and store the decision, also when it is a no."""
         rules = load_policy(policy)
         source = policy_source or (policy if isinstance(policy, str) else None)
-        return deciding.decide(self.core, model, version, rules, dry_run=dry_run, run=run, source=source)
+        editor = policy_editor or last_editor_of(policy)
+        return deciding.decide(self.core, model, version, rules, dry_run=dry_run, run=run, source=source, editor=editor)
 
     def promote(
         self,
@@ -251,6 +253,7 @@ class ModelRegistry(OriginalInterface):
         version: object,
         stage: Stage | str,
         *,
+        policy_editor: str | None = None,
         reason: str | None = None,
         by: str | None = None,
         run: RunKey | None = None,

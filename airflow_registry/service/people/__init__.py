@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from airflow_registry.service.people.standing import asked, standing, waivers_of
+from airflow_registry.service.people.standing import asked, last_editor_of, standing, waivers_of
 
-__all__ = ["asked", "standing", "waivers_of"]
+__all__ = ["asked", "last_editor_of", "standing", "waivers_of"]

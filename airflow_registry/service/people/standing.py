@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from airflow_registry.domain.people import Asked, Choice, Standing, Vote, Waiver, authors_of
@@ -57,6 +58,13 @@ def standing(tx: Transaction, model_row: ModelRow) -> Standing:
     )
 
 
+def last_editor_of(policy: object) -> str | None:
+    """Who edited a policy last, where it is a file; None for a policy in Python."""
+    from airflow_registry.modeling.environment import last_editor
+
+    return last_editor(os.fspath(policy)) if isinstance(policy, (str, os.PathLike)) else None
+
+
 def opened_at(decisions: Iterable[RowMapping]) -> datetime | None:
     """When the gate first waited for people: at the first decision that was pending, or had a pending rule."""
     return next((row["decided_at"] for row in decisions if _is_pending(row)), None)
@@ -71,9 +79,7 @@ def makers(version: ModelVersion) -> tuple[str | None, ...]:
 
 def vote(row: RowMapping) -> Vote:
     """A row of the votes with its text."""
-    return Vote(
-        person=row["person"], choice=Choice(row["vote"]), at=row["at"], comment=row["text"], policy_digest=row["policy_digest"]
-    )
+    return Vote(person=row["person"], choice=Choice(row["vote"]), at=row["at"], comment=row["text"], policy_digest=row["policy_digest"])
 
 
 def waiver(row: RowMapping) -> Waiver:

@@ -63,8 +63,11 @@ def waivers_of_model(model_id: int) -> Select[Any]:
 
 def waiver_by_uid(uid: str) -> Select[Any]:
     """One waiver, with the name of its model."""
-    return _waivers().join(models, models.c.id == versions.c.model_id).add_columns(models.c.name.label("model_name")).where(
-        waivers.c.uid == uid
+    return (
+        _waivers()
+        .join(models, models.c.id == versions.c.model_id)
+        .add_columns(models.c.name.label("model_name"))
+        .where(waivers.c.uid == uid)
     )
 
 
