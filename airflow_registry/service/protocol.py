@@ -130,13 +130,13 @@ class Registry(Protocol):
         dry_run: bool = False,
         run: RunKey | None = None,
         policy_source: str | None = None,
+        policy_editor: str | None = None,
     ) -> Decision:
         """Judge the version by the policy and store the decision, also when it is a no.
 
         `policy_editor` is who edited the policy last, so that this person's vote does not count; found out of a policy file.
         """
 
-        policy_editor: str | None = None,
     def promote(
         self,
         model: str,

@@ -225,6 +225,7 @@ class ModelRegistry(OriginalInterface):
         dry_run: bool = False,
         run: RunKey | None = None,
         policy_source: str | None = None,
+        policy_editor: str | None = None,
     ) -> Decision:
         """Judge the version by a policy (a file, a mapping, or a `Policy`) and store the decision, also when it is a no."""
         rules = load_policy(policy)
@@ -253,7 +254,6 @@ class ModelRegistry(OriginalInterface):
         version: object,
         stage: Stage | str,
         *,
-        policy_editor: str | None = None,
         reason: str | None = None,
         by: str | None = None,
         run: RunKey | None = None,
