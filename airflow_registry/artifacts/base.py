@@ -7,6 +7,7 @@ Layout, the same everywhere, so that people and tools find their way without thi
     <root>/plain/<model>/<16 hex of digest>/<name>.sha256sums    its manifest, whose own SHA-256 is the folder's digest
     <root>/production/<model>.json                               the champion, for consumers that speak neither SQL nor HTTP
     <root>/numbers/<model>.json                                  the highest version number given out, for a database that was restored
+    <root>/audit/<registry uid>/<seq>.json                       a head of the audit chain, written once
 
 `<model>` is the model's name in lower case, because names are unique regardless of case.
 """
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping
     from contextlib import AbstractContextManager
 
+    from airflow_registry.artifacts.anchor import Anchor
     from airflow_registry.domain.names import Digest
 
 __all__ = ["MANIFEST_SUFFIX", "ArtifactStore", "Stored", "artifact_name"]
@@ -134,6 +136,24 @@ class ArtifactStore(Protocol):
         Raises:
             CorruptionError: If it is not a mark.
         """
+
+    def write_anchor(self, registry_uid: str, seq: int, payload: Mapping[str, Any]) -> str:
+        """Write the audit anchor `<root>/audit/<registry_uid>/<seq, 12 digits>.json` once, and return its URI.
+
+        The keys `schema`, `registry_uid` and `seq` are added. Whoever comes later with the same content finds it done.
+
+        Raises:
+            CorruptionError: If another one is there; it stays as it is.
+        """
+
+    def anchors(self, registry_uid: str) -> Iterator[Anchor]:
+        """The audit anchors of a registry, by their place in its chain."""
+
+    def newest_anchor(self, registry_uid: str) -> int:
+        """The highest place that an audit anchor of a registry stands for, 0 if it has none; what they say is not read."""
+
+    def anchored_registries(self) -> Iterator[str]:
+        """The uids of the registries that have audit anchors here."""
 
     def models(self) -> Iterator[str]:
         """Lower-case names of the models that have a mark or a pointer; for what compares the database with the store."""

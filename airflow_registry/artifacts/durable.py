@@ -5,6 +5,7 @@ The order is always: write under a temporary name on the same disk, flush, renam
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TEMPORARY = ".tmp-"
+_LOCK = ".lock"
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS})  # some mounted disks
 
 
 def copy_content(source: Path, target: Path, *, flush: bool) -> None:
@@ -44,6 +47,16 @@ def write_whole(path: Path, data: bytes) -> None:
         write_new(copy, data)
         copy.replace(path)
     sync(path.parent)
+
+
+def write_once(path: Path, data: bytes) -> bool:
+    """Make the file at `path`, whole, unless there is one; whether it was made. Its folder must be there."""
+    with workspace(path.parent) as temporary:
+        copy = temporary / path.name
+        write_new(copy, data)
+        is_made = _place_once(copy, path)
+    sync(path.parent)
+    return is_made
 
 
 def write_new(path: Path, data: bytes) -> None:
@@ -113,6 +126,22 @@ def locked(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _place_once(copy: Path, path: Path) -> bool:
+    """Give a finished file its name, unless that is taken. A link, unlike a rename, never replaces."""
+    try:
+        os.link(copy, path)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        with locked(path.with_name(_LOCK)):  # at least none of us replaces what another one wrote
+            if path.exists():
+                return False
+            copy.rename(path)
+    return True
 
 
 def _copy_file(source: Path, target: Path, *, flush: bool) -> None:

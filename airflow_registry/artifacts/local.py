@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_registry.artifacts import anchor
 from airflow_registry.artifacts.base import Stored, artifact_name
 from airflow_registry.artifacts.digest import content_of
 from airflow_registry.artifacts.dispatch import local_path, scheme_of
@@ -23,6 +24,7 @@ from airflow_registry.artifacts.durable import (
     sync,
     workspace,
     write_new,
+    write_once,
     write_whole,
 )
 from airflow_registry.artifacts.failures import not_found, reading, writing
@@ -151,6 +153,38 @@ class LocalArtifactStore:
             raise kind.damaged(str(path))
         return found
 
+    # -- anchors -------------------------------------------------------------------------------------------------------
+    def write_anchor(self, registry_uid: str, seq: int, payload: Mapping[str, Any]) -> str:
+        """Write an audit anchor, once."""
+        path = Path(self.root, anchor.anchor_folder(registry_uid), anchor.anchor_name(seq))
+        data = anchor.anchor_text(registry_uid, seq, payload)
+        with writing(f"write the audit anchor {path}"):
+            make_folder(path.parent)
+            if not write_once(path, data):
+                anchor.refuse_other(str(path), data, path.read_bytes())
+        return str(path)
+
+    def anchors(self, registry_uid: str) -> Iterator[anchor.Anchor]:
+        """The audit anchors of a registry."""
+        for seq, path in self._anchor_paths(registry_uid):
+            with reading(path):
+                yield anchor.parse_anchor(seq, str(path), path.read_bytes())
+
+    def newest_anchor(self, registry_uid: str) -> int:
+        """The place of a registry's newest audit anchor."""
+        return max((seq for seq, _ in self._anchor_paths(registry_uid)), default=0)
+
+    def anchored_registries(self) -> Iterator[str]:
+        """The uids of the registries that have audit anchors."""
+        yield from sorted({path.parent.name for path in Path(self.root, anchor.FOLDER).glob("*/*.json")})
+
+    def _anchor_paths(self, registry_uid: str) -> list[tuple[int, Path]]:
+        root = Path(self.root)
+        if not root.is_dir():
+            raise StorageUnavailableError(f"The artifact folder {root} is not there. Mount or restore it, then try again.")
+        found = root.joinpath(anchor.anchor_folder(registry_uid)).glob("*.json")
+        return sorted((seq, path) for path in found if (seq := anchor.place_of(path.name)) is not None)
+
     def models(self) -> Iterator[str]:
         """Names of the models that have a mark or a pointer."""
         yield from sorted({path.stem for kind in KINDS for path in Path(self.root, kind.folder).glob("[!.]*.json")})
@@ -158,8 +192,8 @@ class LocalArtifactStore:
     # -- housekeeping ----------------------------------------------------------------------------------------------------
     def orphans(self, known: Container[str]) -> Iterator[str]:
         """Artifacts that are not in `known`, and temporary folders."""
-        for kind in KINDS:
-            yield from map(str, sorted(Path(self.root).glob(f"{kind.folder}/{TEMPORARY}*")))
+        for where in (*(kind.folder for kind in KINDS), f"{anchor.FOLDER}/*"):
+            yield from map(str, sorted(Path(self.root).glob(f"{where}/{TEMPORARY}*")))
         for folder in sorted(Path(self.root).glob("plain/*/*/")):
             yield from [str(folder)] if folder.name.startswith(TEMPORARY) else unknown_below(folder, known)
 

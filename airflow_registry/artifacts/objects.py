@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_registry.artifacts import anchor
 from airflow_registry.artifacts.base import MANIFEST_SUFFIX, Stored, artifact_name
 from airflow_registry.artifacts.digest import Content, Manifest, content_of
 from airflow_registry.artifacts.dispatch import local_path
@@ -32,6 +33,7 @@ from airflow_registry.artifacts.object_files import (
     read_folder,
     registered_manifest,
 )
+from airflow_registry.artifacts.parallel import each
 from airflow_registry.artifacts.plain import hand_over, mismatch, other_content, refuse_changed
 from airflow_registry.artifacts.pointer import KINDS, MARK, POINTER, parse_object
 from airflow_registry.domain.names import ModelName
@@ -186,6 +188,40 @@ class ObjectArtifactStore:
     def _current(self, key: str) -> tuple[ObjectInfo | None, dict[str, Any] | None]:
         info = self.client.head(key)
         return info, None if info is None else parse_object(self.client.read(key))  # a newer one than `info`: then the write is refused
+
+    # -- anchors -------------------------------------------------------------------------------------------------------
+    def write_anchor(self, registry_uid: str, seq: int, payload: Mapping[str, Any]) -> str:
+        """Write an audit anchor, once."""
+        key = join(self.prefix, anchor.anchor_folder(registry_uid), anchor.anchor_name(seq))
+        data = anchor.anchor_text(registry_uid, seq, payload)
+        try:
+            self.client.write(key, data, condition=ABSENT)
+        except PreconditionError:
+            anchor.refuse_other(self.client.uri(key), data, self.client.read(key))
+        return self.client.uri(key)
+
+    def anchors(self, registry_uid: str) -> Iterator[anchor.Anchor]:
+        """The audit anchors of a registry; several are read at once."""
+        yield from each(
+            lambda item: anchor.parse_anchor(item[0], self.client.uri(item[1]), self.client.read(item[1])), self._anchors(registry_uid)
+        )
+
+    def newest_anchor(self, registry_uid: str) -> int:
+        """The place of a registry's newest audit anchor."""
+        return max((seq for seq, _ in self._anchors(registry_uid)), default=0)
+
+    def anchored_registries(self) -> Iterator[str]:
+        """The uids of the registries that have audit anchors."""
+        start = join(self.prefix, anchor.FOLDER) + "/"
+        yield from (folder[len(start) :].rstrip("/") for folder in self.client.folders(start))
+
+    def _anchors(self, registry_uid: str) -> Iterator[tuple[int, str]]:
+        """Place and key of each."""
+        start = join(self.prefix, anchor.anchor_folder(registry_uid)) + "/"
+        for info in self.client.list(start):
+            seq = anchor.place_of(info.key[len(start) :])
+            if seq is not None:
+                yield seq, info.key
 
     def models(self) -> Iterator[str]:
         """Names of the models that have a mark or a pointer."""

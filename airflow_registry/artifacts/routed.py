@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping
     from contextlib import AbstractContextManager
 
+    from airflow_registry.artifacts.anchor import Anchor
     from airflow_registry.artifacts.base import ArtifactStore, Stored
     from airflow_registry.domain.names import Digest
     from airflow_registry.objects.options import StorageOptions
@@ -81,6 +82,22 @@ class RoutedArtifactStore:
     def read_mark(self, model: str) -> dict[str, Any] | None:
         """What the mark says."""
         return self.own.read_mark(model)
+
+    def write_anchor(self, registry_uid: str, seq: int, payload: Mapping[str, Any]) -> str:
+        """Write an audit anchor, once."""
+        return self.own.write_anchor(registry_uid, seq, payload)
+
+    def anchors(self, registry_uid: str) -> Iterator[Anchor]:
+        """The audit anchors of a registry."""
+        return self.own.anchors(registry_uid)
+
+    def newest_anchor(self, registry_uid: str) -> int:
+        """The place of a registry's newest audit anchor."""
+        return self.own.newest_anchor(registry_uid)
+
+    def anchored_registries(self) -> Iterator[str]:
+        """The uids of the registries that have audit anchors."""
+        return self.own.anchored_registries()
 
     def models(self) -> Iterator[str]:
         """Names of the models that have a mark or a pointer."""

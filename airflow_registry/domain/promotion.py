@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from airflow_registry.domain.audit import AuditHead
     from airflow_registry.domain.names import ModelName
 
 
@@ -138,6 +139,7 @@ class Promotion:
         decision: uid of the decision it followed, None for an override.
         reason: Why, in a person's words; None when a decision says it.
         created: False if this call found the promotion already made.
+        audit_head: The audit chain's head after this call; None where the promotion was read from the history.
     """
 
     uid: str
@@ -152,11 +154,17 @@ class Promotion:
     by: str
     at: datetime
     created: bool = True
+    audit_head: AuditHead | None = field(default=None, compare=False)
 
     @property
     def is_champion_change(self) -> bool:
         """Whether the version in PRODUCTION is another one (or none) afterwards."""
         return self.revision is not None
+
+    @property
+    def is_override(self) -> bool:
+        """Whether a person promoted it without a decision of the gate; bringing an archived version back is a rollback."""
+        return self.to_stage is Stage.PRODUCTION and self.decision is None and self.from_stage is not Stage.ARCHIVED
 
     def to_json(self) -> dict[str, Any]:
         """Small JSON for XCom."""

@@ -8,6 +8,7 @@ from collections import defaultdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow_registry.domain.audit_state import TAKEN_OVER
 from airflow_registry.domain.metrics import metrics_from
 from airflow_registry.domain.model import Artifact, Lineage, ModelVersion
 from airflow_registry.domain.names import ModelName, parse_version
@@ -132,7 +133,7 @@ def _crown(core: Core, tx: Transaction, model: catalog.ModelRow, group: list[Mod
         "from_stage": str(Stage.DEVELOPMENT),
         "to_stage": str(Stage.PRODUCTION),
         "revision": 1,
-        "reason": "imported from the original table",
+        "reason": TAKEN_OVER,
         "promoted_by": core.user,
         "promoted_at": moment,
     }

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from airflow_registry.artifacts.base import ArtifactStore
     from airflow_registry.config import Settings
+    from airflow_registry.domain.audit import AuditHead
     from airflow_registry.domain.names import RunKey
     from airflow_registry.service.events import Notifier
     from airflow_registry.sql.store import Store, Transaction
@@ -76,8 +77,8 @@ class Core:
         where = {name: getattr(run, name, None) for name in ("dag_id", "run_id", "task_id", "map_index")}
         return {"deployment": self.settings.deployment, **where}
 
-    def record(self, tx: Transaction, action: str, subject: str, body: Mapping[str, Any], *, by: str, text: str | None = None) -> str:
-        """Add to the audit chain; the last statement of a transaction."""
+    def record(self, tx: Transaction, action: str, subject: str, body: Mapping[str, Any], *, by: str, text: str | None = None) -> AuditHead:
+        """Add to the audit chain; the last statement of a transaction. Returns the chain's new head."""
         entry = AuditEntry(actor=by, action=action, subject=subject, body=body, text=text)
         return trail.append(tx, entry, at=self.now(), deployment=self.settings.deployment)
 

@@ -63,8 +63,7 @@ def to_production(
         "replaced": cell.number,
         "revision": cell.revision + 1,
     }
-    _publish(core, tx, action, row.model.id, promotion, body | {"decision": None if decision is None else decision.uid}, order)
-    return promotion
+    return _publish(core, tx, action, row.model.id, promotion, body | {"decision": None if decision is None else decision.uid}, order)
 
 
 def made_by(core: Core, tx: Transaction, model: ModelRow, target: Stage, order: Order) -> Promotion | None:
@@ -92,8 +91,7 @@ def within(core: Core, tx: Transaction, row: VersionRow, cell: ChampionCell, tar
     _set_stage(tx, row.id, row.value.stage, target, row.value.ref)
     promotion = _write(core, tx, _Change(row=row, target=target, revision=revision), order)
     body = {"promotion": promotion.uid, "from": str(row.value.stage), "to": str(target), "revision": revision}
-    _publish(core, tx, "move", row.model.id, promotion, body, order)
-    return promotion
+    return _publish(core, tx, "move", row.model.id, promotion, body, order)
 
 
 def _swap(core: Core, tx: Transaction, row: VersionRow, cell: ChampionCell, *, version_id: int | None) -> None:
@@ -147,7 +145,10 @@ def _identity(core: Core, model: ModelRow, order: Order) -> str | None:
     return None if order.run is None else identity.of_run(order.run, core.settings.deployment, model.name)
 
 
-def _publish(core: Core, tx: Transaction, action: str, model_id: int, promotion: Promotion, body: dict[str, Any], order: Order) -> None:
+def _publish(
+    core: Core, tx: Transaction, action: str, model_id: int, promotion: Promotion, body: dict[str, Any], order: Order
+) -> Promotion:
     event = {"uid": new_uid(), "kind": action, "model_id": model_id, "revision": promotion.revision, "body": body, "at": core.now()}
     tx.run(judgements.add_event(event))
-    core.record(tx, action, f"{promotion.model}:{promotion.number}", body, by=promotion.by, text=order.reason)
+    head = core.record(tx, action, f"{promotion.model}:{promotion.number}", body, by=promotion.by, text=order.reason)
+    return replace(promotion, audit_head=head)

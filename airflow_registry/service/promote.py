@@ -23,6 +23,7 @@ from airflow_registry.errors import (
     RegistryError,
 )
 from airflow_registry.service import move
+from airflow_registry.service.audit.anchoring import anchor_promotion
 from airflow_registry.service.events import notify
 from airflow_registry.service.pointer import point
 from airflow_registry.sql import catalog, rows
@@ -76,8 +77,7 @@ def promote(core: Core, model: str, version: object, order: Order) -> Promotion:
         made = _made_before(core, tx, row, Stage.PRODUCTION, order)
         if made is None:
             made = _by_decision(core, tx, row, cell, order) if order.decision is not None else _by_person(core, tx, row, cell, order)
-    announce(core, made)
-    return made
+    return announce(core, made)
 
 
 def change_stage(core: Core, model: str, version: object, stage: Stage | str, order: Order) -> Promotion:
@@ -94,8 +94,7 @@ def change_stage(core: Core, model: str, version: object, stage: Stage | str, or
             made = _by_person(core, tx, row, cell, replace(order, reason=order.reason or "moved to PRODUCTION by hand"))
         elif made is None:
             made = move.within(core, tx, row, cell, target, order)
-    announce(core, made)
-    return made
+    return announce(core, made)
 
 
 def rollback(core: Core, model: str, order: Order) -> Promotion:
@@ -112,18 +111,23 @@ def rollback(core: Core, model: str, order: Order) -> Promotion:
         made = move.made_by(core, tx, found, Stage.PRODUCTION, order)  # a retry must not roll back the rollback
         if made is None:
             made = move.to_production(core, tx, _previous_holder(tx, found), cell, order, action="rollback")
-    announce(core, made)
-    return made
+    return announce(core, made)
 
 
-def announce(core: Core, promotion: Promotion) -> None:
-    """After the commit: the pointer file and the bells. A failure here is a warning, because the promotion stands."""
+def announce(core: Core, promotion: Promotion) -> Promotion:
+    """After the commit: pointer file, audit anchor, bells. A failure here is a warning, because the promotion stands.
+
+    Returns:
+        The promotion with the audit chain's head.
+    """
     if promotion.is_champion_change:
         try:
             _write_pointer(core, promotion)
         except (RegistryError, OSError):
             _log.warning("The pointer file of %s could not be written; the promotion stands.", promotion.model, exc_info=True)
+        promotion = anchor_promotion(core, promotion)
     notify(core.notifiers, promotion)
+    return promotion
 
 
 def _write_pointer(core: Core, promotion: Promotion) -> None:

@@ -1,0 +1,137 @@
+"""What entries of the audit claim about rows of other tables, and whether those rows agree.
+
+A promotion that somebody inserts past the registry has no entry; a digest that somebody changes differs from what its registration says;
+a champion that somebody swaps is not the one of the last promotion.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from airflow_registry.domain.audit import text_digest
+from airflow_registry.domain.chain import RESTORE, AuditFault, ChainEntry, FaultKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+VERSIONS, DECISIONS, PROMOTIONS = "versions", "decisions", "promotions"
+TAKEN_OVER = "imported from the original table"  # the reason of a promotion that has no entry of its own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What one entry says about one row.
+
+    Attributes:
+        seq: The entry.
+        table: `versions`, `decisions` or `promotions`.
+        uid: The row.
+        facts: What its columns must hold, by the names of the entry's body.
+        text_digest: Digest of the free text that the row repeats, None if it must have none.
+    """
+
+    seq: int
+    table: str
+    uid: str
+    facts: Mapping[str, Any]
+    text_digest: str | None
+
+
+def claim_of(entry: ChainEntry) -> Claim | None:
+    """The claim of an entry; None if it is about no single row.
+
+    Older releases wrote fewer facts; what an entry does not hold is not compared.
+    """
+    body = entry.facts
+    table, key, names = _KINDS.get(entry.action, _STAGE_CHANGE)
+    uid = body.get(key)
+    if not isinstance(uid, str):
+        return None
+    facts = {"ref": entry.subject, **{name: body[name] for name in names if name in body}, "by": entry.actor}
+    return Claim(seq=entry.seq, table=table, uid=uid, facts=facts, text_digest=entry.text_digest)
+
+
+_KINDS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
+    "register": (VERSIONS, "uid", ("digest", "remote_path", "metrics")),
+    "import": (VERSIONS, "uid", ("digest", "remote_path", "metrics")),
+    "decide": (DECISIONS, "decision", ("outcome", "champion", "revision", "policy")),
+}
+_STAGE_CHANGE = (PROMOTIONS, "promotion", ("from", "to", "replaced", "revision", "decision"))  # whatever the action is called
+_ROWS = {VERSIONS: "version", DECISIONS: "decision", PROMOTIONS: "promotion"}
+
+
+def contradiction(claim: Claim, row: Mapping[str, Any] | None) -> AuditFault | None:
+    """Where a row differs from what the audit says of it.
+
+    Args:
+        claim: What the audit says.
+        row: What the table says, by the same names, and its free text as `text`; None if there is no such row.
+    """
+    what = f"{_ROWS[claim.table]} of {claim.facts['ref']}"
+    if row is None:
+        return _state(claim.seq, f"The {what} that entry {claim.seq} tells of is gone from the database ({claim.uid}).")
+    other = [f"{name} is {row[name]!r}, and was {said!r}" for name, said in claim.facts.items() if row[name] != said]
+    text = row.get("text")
+    if text is not None and (claim.text_digest is None or text_digest(text) != claim.text_digest):
+        other.append("its free text is another one")
+    return _state(claim.seq, f"The {what} was changed past the registry: {'; '.join(other)} (entry {claim.seq}).") if other else None
+
+
+@dataclass(slots=True)
+class Champions:
+    """Who is champion of each model by the audit.
+
+    Attributes:
+        by_model: Number (None for nobody), revision, and the entry that says so, by the model's name in lower case.
+        promoted: The newest entry that changed a champion, 0 if none did.
+        imported: Rows of an original table that were taken over (count): their versions and champions have no entries of their own.
+    """
+
+    by_model: dict[str, tuple[int | None, int, int]] = field(default_factory=dict)
+    promoted: int = 0
+    imported: int = 0
+
+    def feed(self, entry: ChainEntry) -> None:
+        """The next entry."""
+        body = entry.facts
+        if entry.action == RESTORE:
+            self.by_model.update(_lifted(body, entry.seq))
+        elif entry.action == "import" and isinstance(body.get("rows"), int):
+            self.imported += body["rows"]
+        elif "promotion" in body and isinstance(body.get("revision"), int):
+            model, _, number = entry.subject.rpartition(":")
+            champion = int(number) if body.get("to") == "PRODUCTION" and number.isdecimal() else None
+            self.by_model[model.lower()] = (champion, body["revision"], entry.seq)
+            self.promoted = entry.seq
+
+    def contradictions(self, cells: Iterable[tuple[str, int | None, int]]) -> list[AuditFault]:
+        """Where the champion's cell of a model (name, number, revision) is not what the audit says."""
+        return [fault for model, number, revision in cells if (fault := self._of_cell(model, number, revision)) is not None]
+
+    def _of_cell(self, model: str, number: int | None, revision: int) -> AuditFault | None:
+        known = self.by_model.get(model.lower())
+        if known is None and (revision == 0 or (revision == 1 and self.imported)):
+            return None
+        said, at, seq = known or (None, 0, None)
+        if (said, at) == (number, revision):
+            return None
+        found, expected = (f"{_named(one)} (revision {count})" for one, count in ((number, revision), (said, at)))
+        told = f" (entry {seq})" if seq else ""
+        return _state(seq, f"The champion of {model} was changed past the registry: it is {found}, and by the audit {expected}{told}.")
+
+
+def _lifted(body: Mapping[str, Any], seq: int) -> Iterator[tuple[str, tuple[int | None, int, int]]]:
+    """The champions that a restore has left; an entry that somebody has changed may hold anything."""
+    models = body.get("models")
+    for one in models if isinstance(models, list) else ():
+        if isinstance(one, dict) and isinstance(one.get("revision"), int):
+            yield str(one.get("model")).lower(), (one.get("champion"), one["revision"], seq)
+
+
+def _named(number: int | None) -> str:
+    return "nobody" if number is None else f"v{number}"
+
+
+def _state(seq: int | None, text: str) -> AuditFault:
+    return AuditFault(kind=FaultKind.STATE, seq=seq, text=text)
