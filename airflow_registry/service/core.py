@@ -66,13 +66,13 @@ class Core:
 
         return git_commit(_code_folder())
 
-    def run_columns(self, run: RunKey | None) -> dict[str, Any]:
     def git_author(self, commit: str | None) -> str | None:
         """Who wrote that commit of the code, as `Name <e-mail>`; None if it is not known here."""
         from airflow_registry.modeling.environment import git_author
 
         return git_author(_code_folder(), commit)
 
+    def run_columns(self, run: RunKey | None) -> dict[str, Any]:
         """Which task instance of which deployment acts."""
         where = {name: getattr(run, name, None) for name in ("dag_id", "run_id", "task_id", "map_index")}
         return {"deployment": self.settings.deployment, **where}
