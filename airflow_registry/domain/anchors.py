@@ -53,7 +53,7 @@ def _from_mapping(value: Mapping[Any, Any]) -> Anchor:
 
 
 def anchor_number(history: Iterable[Holding | Promotion], anchor: Anchor) -> int | None:
-    """The version that an anchor names; None if the model has not had that many promotions.
+    """The version that an anchor names; the oldest champion if there were fewer promotions, None if there was none.
 
     Promotions that a rollback took back do not count: what was found to be bad is nobody's measure.
 
@@ -64,5 +64,5 @@ def anchor_number(history: Iterable[Holding | Promotion], anchor: Anchor) -> int
     if anchor.version is not None:
         return anchor.version
     held = champions_in_order(change for change in history if Stage.PRODUCTION in {change.from_stage, change.to_stage})
-    ago = anchor.promotions_ago or 0
-    return held[-1 - ago] if len(held) > ago else None
+    # Of a young model the oldest champion is the best measure there is; to have none would let the first small losses add up unseen.
+    return held[max(0, len(held) - 1 - (anchor.promotions_ago or 0))] if held else None

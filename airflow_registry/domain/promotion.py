@@ -49,6 +49,7 @@ class Reason:
         rows: Rows behind the number (count).
         ruling: More exactly than `passed`: waived passes; inconclusive and pending do not; '' takes it from `passed`.
         lower: One-sided lower limit of the gain, where the rule has a confidence.
+        method: The statistical method behind that limit.
         evaluation: uid of the evaluation that was looked at.
         waiver: uid of the waiver that lifted the rule.
     """
@@ -61,6 +62,7 @@ class Reason:
     rows: int | None = None
     ruling: Ruling | str = ""
     lower: float | None = None
+    method: str | None = None
     evaluation: str | None = None
     waiver: str | None = None
 
@@ -83,6 +85,27 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DataUse:
+    """How often a data set has been used for decisions about one model: the more often, the less it proves.
+
+    Attributes:
+        name: What people call the data set.
+        digest: `sha256:…` of its bytes.
+        decisions: Decisions that looked at it, this one included (count).
+        versions: Versions that they were about, this one included (count).
+    """
+
+    name: str
+    digest: str
+    decisions: int
+    versions: int
+
+    def __str__(self) -> str:
+        versions = "1 version" if self.versions == 1 else f"{self.versions} versions"
+        return f"decision number {self.decisions} by the data set {self.name!r}, which has judged {versions}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """A stored verdict about one version, bound to the champion it was compared with.
 
@@ -97,6 +120,7 @@ class Decision:
         policy_digest: SHA-256 of the policy.
         decided_at: When.
         expires_at: After this the decision is void; None for never.
+        data: The data sets that it looked at, and how often they have been used.
     """
 
     uid: str
@@ -109,6 +133,7 @@ class Decision:
     policy_digest: str
     decided_at: datetime
     expires_at: datetime | None = None
+    data: tuple[DataUse, ...] = ()
 
     @property
     def approved(self) -> bool:

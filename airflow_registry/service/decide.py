@@ -13,6 +13,8 @@ from airflow_registry.sql.statements import judgements as statements
 from airflow_registry.sql.statements import models
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow_registry.domain.names import RunKey
     from airflow_registry.domain.policy import Policy
     from airflow_registry.domain.promotion import Verdict
@@ -48,18 +50,19 @@ def decide(
     with core.store.write() if not dry_run else core.store.read() as tx:
         challenger = catalog.need_version(tx, catalog.need_model(tx, model), version)
         cell = catalog.champion_cell(tx, challenger.model)
-        verdict = _judge(tx, policy, challenger, cell)
+        verdict = _judge(tx, policy, challenger, cell, core.now())
         decision = _decision(core, policy, challenger, cell, verdict)
         if not dry_run:
             _store(core, tx, decision, policy, challenger, cell, run=run, source=source, editor=editor)
     return decision
 
 
-def _judge(tx: Transaction, policy: Policy, challenger: catalog.VersionRow, cell: catalog.ChampionCell) -> Verdict:
+def _judge(tx: Transaction, policy: Policy, challenger: catalog.VersionRow, cell: catalog.ChampionCell, now: datetime) -> Verdict:
     champion = None if cell.version_id is None else tx.first(models.version_by_id(cell.version_id))
     ids = [challenger.id] if cell.version_id is None else [challenger.id, cell.version_id]
     evaluations = rows.evaluations(tx.all(statements.evaluations_with(challenger.model.id, ids)), challenger.model.name)
-    return gate.decide(policy, challenger.value, None if champion is None else rows.model_version(champion), evaluations)
+    value = None if champion is None else rows.model_version(champion)
+    return gate.decide(policy, gate.Case(challenger=challenger.value, champion=value, evaluations=evaluations, now=now))
 
 
 def _decision(core: Core, policy: Policy, challenger: catalog.VersionRow, cell: catalog.ChampionCell, verdict: Verdict) -> Decision:

@@ -27,7 +27,7 @@ def promoted(number):
 @given(st.lists(st.integers(1, 50), min_size=1, unique=True), st.integers(1, 60))
 def test_so_many_promotions_ago_is_counted_back_from_the_champion(numbers, ago):
     history = [promoted(number) for number in numbers]
-    expected = numbers[-1 - ago] if ago < len(numbers) else None
+    expected = numbers[-1 - ago] if ago < len(numbers) else numbers[0]
     assert anchor_number(history, Anchor(promotions_ago=ago)) == expected
 
 
@@ -38,7 +38,11 @@ def test_a_version_is_itself_whatever_happened():
 def test_a_promotion_that_was_rolled_back_is_nobodys_measure():
     history = [promoted(1), promoted(2), promoted(3), change(2, "ARCHIVED", "PRODUCTION")]
     assert anchor_number(history, AGO[1]) == 1
-    assert anchor_number(history, AGO[2]) is None
+    assert anchor_number(history, AGO[2]) == 1
+
+
+def test_a_model_that_never_had_a_champion_has_no_anchor_counted_in_promotions():
+    assert anchor_number([], AGO[1]) is None
 
 
 def test_changes_that_do_not_touch_production_do_not_count():

@@ -1,50 +1,18 @@
 """The gate never passes by accident, and says in plain words why it does not."""
 
 import math
-from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_registry.domain.evaluation import Evaluation
-from airflow_registry.domain.gate import _verdict, decide
-from airflow_registry.domain.metrics import Metric, metric, metrics_from
-from airflow_registry.domain.model import Artifact, Dataset, ModelVersion
-from airflow_registry.domain.names import Digest, ModelName
+from airflow_registry.domain.gate import Case, decide
+from airflow_registry.domain.gate.verdict import verdict_of
+from airflow_registry.domain.metrics import Metric, metric
 from airflow_registry.domain.policy import REQUIRABLE, Comparison, Margin, Policy, Require, Threshold
 from airflow_registry.domain.promotion import Outcome, Reason
-from airflow_registry.domain.stage import Stage
 from airflow_registry.errors import InvalidInputError
-
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-MAY = Dataset(name="may", digest=Digest("sha256:" + "a" * 64), rows=1200)
-JUNE = Dataset(name="june", digest=Digest("sha256:" + "b" * 64), rows=900)
-UNKNOWN = Dataset(name="may")
-
-
-def version(number, *, model="flights"):
-    artifact = Artifact(remote_path="")
-    return ModelVersion(
-        uid=f"uid-{number}", model=ModelName(model), number=number, stage=Stage.DEVELOPMENT, registered_at=NOW, artifact=artifact
-    )
-
-
-def evaluation(results, *, data=MAY, sequence=1, source="evaluate", model="flights"):
-    taken = {number: values if isinstance(values, tuple) else metrics_from(values) for number, values in results.items()}
-    facts = {"uid": f"evaluation-{sequence}", "model": ModelName(model), "sequence": sequence, "source": source}
-    return Evaluation(**facts, data=data, recorded_at=NOW, results=taken)
-
-
-def judge(rules, *evaluations, champion=7):
-    rules = rules if isinstance(rules, (list, tuple)) else [rules]
-    baseline = None if champion is None else version(champion)
-    return decide(Policy(rules=tuple(rules)), version(8), baseline, evaluations)
-
-
-def only_reason(verdict):
-    [reason] = verdict.reasons
-    return reason
+from tests.unit.domain.gate.cases import JUNE, MAY, NO_ROWS, NOW, UNKNOWN, case, evaluation, judge, only_reason, version
 
 
 class TestThreshold:
@@ -235,7 +203,6 @@ class TestComparison:
 
 
 GOOD = evaluation({8: {"auc": 0.9, "log_loss": 0.1}, 7: {"auc": 0.6, "log_loss": 0.4}})
-NO_ROWS = Dataset(name="empty", digest=Digest("sha256:" + "c" * 64), rows=0)
 BEAT = Comparison("auc", improve_by=0)
 
 
@@ -303,17 +270,17 @@ class TestRefusals:
 
     def test_a_policy_for_another_model_refuses(self):
         policy = Policy(rules=(Threshold("auc", at_least=0.5),), model="churn")
-        verdict = decide(policy, version(8), None, [GOOD])
+        verdict = decide(policy, case(GOOD, champion=None))
         assert verdict.outcome is Outcome.REFUSED
         assert "The policy is for the model 'churn', but flights:8" in only_reason(verdict).text
 
     def test_a_policy_for_this_model_in_another_case_is_used(self):
         policy = Policy(rules=(Threshold("auc", at_least=0.5),), model="FLIGHTS")
-        assert decide(policy, version(8), None, [GOOD]).approved
+        assert decide(policy, case(GOOD, champion=None)).approved
 
     def test_a_champion_of_another_model_is_a_mistake_of_the_caller(self):
         with pytest.raises(InvalidInputError, match="flights:8 cannot be compared with churn:7"):
-            decide(Policy(rules=(BEAT,)), version(8), version(7, model="churn"), [GOOD])
+            Case(challenger=version(8), champion=version(7, model="churn"), evaluations=(GOOD,), now=NOW)
 
 
 NAMES = st.sampled_from(["auc", "log_loss", "profit"])
@@ -396,4 +363,4 @@ def test_a_metric_that_was_stored_as_non_finite_stays_refused():
 
 @pytest.mark.parametrize("passed", [[], [None], [None, None], [False], [True, False], [False, None]])
 def test_reasons_of_which_none_says_yes_or_one_says_no_never_approve(passed):
-    assert not _verdict([Reason(rule="r", passed=one, text=".") for one in passed]).approved
+    assert not verdict_of([Reason(rule="r", passed=one, text=".") for one in passed]).approved
