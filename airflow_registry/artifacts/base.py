@@ -5,6 +5,7 @@ Layout, the same everywhere, so that people and tools find their way without thi
     <root>/plain/<model>/<16 hex of digest>/<name>               a file, written once
     <root>/plain/<model>/<16 hex of digest>/<name>/              a folder; its remote path ends in `/`
     <root>/plain/<model>/<16 hex of digest>/<name>.sha256sums    its manifest, whose own SHA-256 is the folder's digest
+    <root>/evaluations/<model>/<16 hex of digest>/rows.arrow     labels, scores and slices of each row of an evaluation, written once
     <root>/production/<model>.json                               the champion, for consumers that speak neither SQL nor HTTP
     <root>/numbers/<model>.json                                  the highest version number given out, for a database that was restored
     <root>/audit/<registry uid>/<seq>.json                       a head of the audit chain, written once
@@ -15,7 +16,7 @@ Layout, the same everywhere, so that people and tools find their way without thi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 from airflow_registry.artifacts.digest import name_fault
 from airflow_registry.errors import InvalidInputError
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
     from airflow_registry.artifacts.anchor import Anchor
     from airflow_registry.domain.names import Digest
 
-__all__ = ["MANIFEST_SUFFIX", "ArtifactStore", "Stored", "artifact_name"]
+__all__ = ["AREAS", "MANIFEST_SUFFIX", "Area", "ArtifactStore", "Stored", "artifact_name"]
 
+Area = Literal["plain", "evaluations"]
+AREAS: tuple[Area, ...] = get_args(Area)
 MANIFEST_SUFFIX = ".sha256sums"
 _LONGEST_NAME_BYTES = 200  # leaves room for the suffix where names end at 255 bytes
 
@@ -60,13 +63,14 @@ class ArtifactStore(Protocol):
     def root(self) -> str:
         """URI of the store, without a trailing slash."""
 
-    def put(self, source: str, *, model: str, name: str | None = None) -> Stored:
+    def put(self, source: str, *, model: str, name: str | None = None, area: Area = "plain") -> Stored:
         """Copy a file or folder in, verified; the same bytes again are verified where they lie and not written a second time.
 
         Args:
             source: Path or file:// URI of the file or folder.
             model: Whose artifact it is.
             name: What it is called in the store; default: the source's name.
+            area: The folder below the root: `plain` for models, `evaluations` for the rows of an evaluation.
 
         Raises:
             ArtifactNotFoundError: If the source is not there.
@@ -159,7 +163,7 @@ class ArtifactStore(Protocol):
         """Lower-case names of the models that have a mark or a pointer; for what compares the database with the store."""
 
     def orphans(self, known: Container[str]) -> Iterator[str]:
-        """Remote paths of artifacts that are not in `known`, and temporary files.
+        """Remote paths of artifacts that are not in `known`, and temporary files; those of evaluations too, below `evaluations/`.
 
         An artifact whose row is about to be committed, and the temporary file of a running writer, are among them: who deletes
         must leave them a time of grace.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_registry.artifacts import anchor
-from airflow_registry.artifacts.base import Stored, artifact_name
+from airflow_registry.artifacts.base import AREAS, Stored, artifact_name
 from airflow_registry.artifacts.digest import content_of
 from airflow_registry.artifacts.dispatch import local_path, scheme_of
 from airflow_registry.artifacts.durable import (
@@ -46,6 +46,7 @@ from airflow_registry.errors import StorageUnavailableError
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping
 
+    from airflow_registry.artifacts.base import Area
     from airflow_registry.artifacts.digest import Content
     from airflow_registry.artifacts.pointer import PointerKind
 
@@ -63,10 +64,10 @@ class LocalArtifactStore:
         self.root = root
 
     # -- artifacts -----------------------------------------------------------------------------------------------------
-    def put(self, source: str, *, model: str, name: str | None = None) -> Stored:
+    def put(self, source: str, *, model: str, name: str | None = None, area: Area = "plain") -> Stored:
         """Copy a file or folder in, verified and written once."""
         origin = Path(local_path(source))
-        folder = self._plain(model)
+        folder = Path(self.root, area, ModelName(model).key)
         content = content_of(origin).refuse_empty(origin)
         target = folder / content.digest.short / artifact_name(origin.name if name is None else name)
         with writing(f"store {origin} at {target}"):
@@ -194,8 +195,9 @@ class LocalArtifactStore:
         """Artifacts that are not in `known`, and temporary folders."""
         for where in (*(kind.folder for kind in KINDS), f"{anchor.FOLDER}/*"):
             yield from map(str, sorted(Path(self.root).glob(f"{where}/{TEMPORARY}*")))
-        for folder in sorted(Path(self.root).glob("plain/*/*/")):
-            yield from [str(folder)] if folder.name.startswith(TEMPORARY) else unknown_below(folder, known)
+        for area in AREAS:
+            for folder in sorted(Path(self.root).glob(f"{area}/*/*/")):
+                yield from [str(folder)] if folder.name.startswith(TEMPORARY) else unknown_below(folder, known)
 
     def describe(self) -> str:
         """`local folder <root>`."""
@@ -210,9 +212,6 @@ class LocalArtifactStore:
                 write_new(temporary / "check", b"airflow-registry\n")
 
     # -- inside ----------------------------------------------------------------------------------------------------------
-    def _plain(self, model: str) -> Path:
-        return Path(self.root, "plain", ModelName(model).key)
-
     def _present(self, remote_path: str) -> Path:
         """The path of an artifact that is there.
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_registry.artifacts import anchor
-from airflow_registry.artifacts.base import MANIFEST_SUFFIX, Stored, artifact_name
+from airflow_registry.artifacts.base import AREAS, MANIFEST_SUFFIX, Stored, artifact_name
 from airflow_registry.artifacts.digest import Content, Manifest, content_of
 from airflow_registry.artifacts.dispatch import local_path
 from airflow_registry.artifacts.durable import TEMPORARY, make_folder, private_folder, sync, workspace
@@ -50,6 +50,7 @@ from airflow_registry.objects.dispatch import is_object_uri, join, split_uri
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping
 
+    from airflow_registry.artifacts.base import Area
     from airflow_registry.artifacts.pointer import PointerKind
     from airflow_registry.domain.names import Digest
     from airflow_registry.objects.base import Measured, ObjectClient, ObjectInfo
@@ -73,12 +74,12 @@ class ObjectArtifactStore:
         self.root = client.uri(self.prefix) if self.prefix else client.root
 
     # -- artifacts -----------------------------------------------------------------------------------------------------
-    def put(self, source: str, *, model: str, name: str | None = None) -> Stored:
+    def put(self, source: str, *, model: str, name: str | None = None, area: Area = "plain") -> Stored:
         """Copy a local file or folder in, verified and written once."""
         origin = Path(local_path(source))
         model = ModelName(model).key
         content, measured = self._read_source(origin)
-        key = join(self.prefix, "plain", model, content.digest.short, artifact_name(origin.name if name is None else name))
+        key = join(self.prefix, area, model, content.digest.short, artifact_name(origin.name if name is None else name))
         key = f"{key}/" if content.is_folder else key
         with writing(f"store {origin} at {self.client.uri(key)}"), _unchanged(origin, content):
             if content.is_folder:
@@ -105,7 +106,7 @@ class ObjectArtifactStore:
         key = self._key(remote_path)
         if not key.endswith("/"):
             return self.client.head(key) is not None
-        is_ours = key.startswith(join(self.prefix, "plain") + "/")
+        is_ours = any(key.startswith(join(self.prefix, area) + "/") for area in AREAS)
         has_files = any(True for _ in files_below(self.client, key))
         return has_files and (not is_ours or self.client.head(manifest_key(key)) is not None)
 
@@ -236,7 +237,10 @@ class ObjectArtifactStore:
         """Artifacts that are not in `known`, a folder once, whatever it holds; and temporary objects."""
         for kind in KINDS:
             yield from (self.client.uri(info.key) for info in self.client.list(join(self.prefix, kind.folder, TEMPORARY)))
-        start = join(self.prefix, "plain") + "/"
+        for area in AREAS:
+            yield from self._unknown_below(join(self.prefix, area) + "/", known)
+
+    def _unknown_below(self, start: str, known: Container[str]) -> Iterator[str]:
         last = ""
         for info in self.client.list(start):
             remote_path = self.client.uri(start + _artifact_path(info.key[len(start) :]))

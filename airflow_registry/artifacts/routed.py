@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from airflow_registry.artifacts.anchor import Anchor
-    from airflow_registry.artifacts.base import ArtifactStore, Stored
+    from airflow_registry.artifacts.base import Area, ArtifactStore, Stored
     from airflow_registry.domain.names import Digest
     from airflow_registry.objects.options import StorageOptions
 
@@ -63,9 +63,9 @@ class RoutedArtifactStore:
         return self._holder(uri).digest_of(uri) if _is_readable(uri) else None
 
     # -- writing: to the own store ---------------------------------------------------------------------------------------
-    def put(self, source: str, *, model: str, name: str | None = None) -> Stored:
+    def put(self, source: str, *, model: str, name: str | None = None, area: Area = "plain") -> Stored:
         """Copy a local file or folder in."""
-        return self.own.put(source, model=model, name=name)
+        return self.own.put(source, model=model, name=name, area=area)
 
     def write_pointer(self, model: str, payload: Mapping[str, Any], revision: int) -> str:
         """Write the champion's pointer, unless a newer one is there."""

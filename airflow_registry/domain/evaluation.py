@@ -36,7 +36,7 @@ class Evaluation:
         results: Metrics by version number.
         kind: What the models do; None where they were not asked here.
         target: The column that holds the labels; None where nobody looked.
-        slices: Columns by whose values the rows were sliced.
+        slices: How the rows were sliced: `carrier` by its values, `distance:4` by four quantile bins.
         trivial: Metrics of the best constant on these rows: what a model must beat to be worth anything.
         rows_uri: Where labels, scores and slices of every row are kept; None if they are not.
         rows_digest: SHA-256 of that file.
@@ -60,10 +60,10 @@ class Evaluation:
         """The metrics of one version as plain floats: of all rows, or of one slice such as `carrier=AA`."""
         return {metric.name: metric.as_float for metric in self.results.get(number, ()) if metric.slice == slice_}
 
-    def slices_of(self, column: str) -> dict[str, int | None]:
-        """The slices of one column with their rows (count), by name."""
+    def slices_of(self, by: str) -> dict[str, int | None]:
+        """The slices by `carrier` or `distance:4` with their rows (count), by name."""
         found = {metric.slice: metric.rows for metrics in self.results.values() for metric in metrics}
-        return {name: found[name] for name in sorted(found) if name.startswith(f"{column}=")}
+        return {name: found[name] for name in sorted(found) if name.startswith(f"{by}=")}
 
     def to_json(self) -> dict[str, Any]:
         """Small JSON for XCom: the metrics of every version that was evaluated, non-finite ones as text; slices by name only."""
@@ -80,12 +80,12 @@ def _plain(metrics: tuple[Metric, ...]) -> dict[str, float | str | None]:
     return {metric.name: metric.non_finite or metric.value for metric in metrics if not metric.slice}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SliceCodes:
-    """Which slice of one column each of n rows is in.
+    """Which slice each of n rows is in, for one way of slicing.
 
     Attributes:
-        names: `carrier=AA`, `distance=[200, 500)`; rows without a value are `carrier=(missing)`.
+        names: `carrier=AA`, `distance:4=[200, 500)`; rows without a value are `carrier=(missing)`.
         codes: Positions in `names`, shape (n,).
     """
 
@@ -93,7 +93,7 @@ class SliceCodes:
     codes: np.ndarray[Any, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EvaluationRows:
     """What an evaluation keeps of n rows, so that a gate never needs the data again.
 
@@ -102,7 +102,7 @@ class EvaluationRows:
         classes: All classes of labels and models, in the order of their codes; () for regression.
         labels: Positions in `classes`, or numbers for regression; shape (n,).
         scored: What each version said, by number; classes as positions here too.
-        slices: By column.
+        slices: By `carrier` or `distance:4`.
         data_digest: Of the data; rows of two evaluations with the same digest are the same rows in the same order.
     """
 

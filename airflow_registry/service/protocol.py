@@ -117,9 +117,12 @@ class Registry(Protocol):
         data: str,
         target: str,
         metrics: Sequence[str] = (),
+        slices: Sequence[object] = (),
+        anchors: Sequence[object] = (),
         name: str | None = None,
+        policy: Policy | Mapping[str, object] | str | None = None,
     ) -> Evaluation:
-        """Score the version and the champion on the same rows of `data` and store their metrics."""
+        """Score the version, the champion and the anchors on the same rows of `data` and store their metrics."""
 
     def decide(
         self,

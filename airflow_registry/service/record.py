@@ -32,8 +32,7 @@ def record_metrics(core: Core, model: str, version: object, metrics: Mapping[str
         row = catalog.need_version(tx, catalog.need_model(tx, model), version)
         evaluation_id = add_evaluation(core, tx, row.model.id, "recorded", evaluated_on, {row.id: checked}, by=core.user)
         audit_evaluation(core, tx, row, evaluated_on)
-        found = tx.all(statements.evaluations_with(row.model.id, [row.id]))
-    return next(entry for entry in rows.evaluations(found, row.model.name) if entry.sequence == evaluation_id)
+        return read_evaluation(tx, row.model, evaluation_id)
 
 
 def add_evaluation(
@@ -45,9 +44,11 @@ def add_evaluation(
     results: Mapping[int, tuple[Metric, ...]],
     *,
     by: str,
+    kept: Mapping[str, Any] | None = None,
 ) -> int:
-    """Write one evaluation; `results` holds metrics by the versions' row ids. Returns its sequence."""
+    """Write one evaluation; `results` holds metrics by the versions' row ids, `kept` other columns. Returns its sequence."""
     facts: dict[str, Any] = {} if data is None else {f"data_{name}": getattr(data, name) for name in ("name", "uri", "digest", "rows")}
+    facts |= kept or {}
     values = {"uid": new_uid(), "model_id": model_id, "source": source, "recorded_at": core.now(), "recorded_by": by, **facts}
     evaluation_id: int = tx.scalar(statements.add_evaluation(values))
     lines = [_line(evaluation_id, version_id, metric) for version_id, metrics in results.items() for metric in metrics]
@@ -55,9 +56,16 @@ def add_evaluation(
     return evaluation_id
 
 
-def audit_evaluation(core: Core, tx: Transaction, row: catalog.VersionRow, data: Dataset | None) -> None:
-    """Say in the audit chain that a version has been evaluated, and on what."""
+def read_evaluation(tx: Transaction, model: catalog.ModelRow, evaluation_id: int) -> Evaluation:
+    """One evaluation with all its metrics."""
+    return rows.evaluations(tx.all(statements.evaluation_by_id(evaluation_id)), model.name)[0]
+
+
+def audit_evaluation(core: Core, tx: Transaction, row: catalog.VersionRow, data: Dataset | None, *, rows_digest: str | None = None) -> None:
+    """Say in the audit chain that a version has been evaluated, on what, and which rows are kept of it."""
     body = {"data": None if data is None else rows.dataset_to_json(data)}
+    if rows_digest is not None:
+        body["rows"] = {"digest": rows_digest}
     core.record(tx, "evaluate", row.value.ref, body, by=core.user)
 
 

@@ -211,10 +211,37 @@ class ModelRegistry(OriginalInterface):
         return record.record_metrics(self.core, model, version, metrics, evaluated_on)
 
     def evaluate(
-        self, model: str, version: object, *, data: str, target: str, metrics: Sequence[str] = (), name: str | None = None
+        self,
+        model: str,
+        version: object,
+        *,
+        data: str,
+        target: str,
+        metrics: Sequence[str] = (),
+        slices: Sequence[object] = (),
+        anchors: Sequence[object] = (),
+        name: str | None = None,
+        policy: Policy | Mapping[str, object] | str | None = None,
     ) -> Evaluation:
-        """Score the version and the champion on the same rows of `data` (parquet or CSV) and store their metrics."""
-        return evaluating.evaluate(self.core, model, version, data=data, target=target, metrics=metrics, name=name)
+        """Score the version, the champion and the anchors on the same rows of `data` (parquet or CSV) and store their metrics.
+
+        Args:
+            model: The model.
+            version: The challenger.
+            data: A file, a folder or a glob; local, `s3://` or `gs://`.
+            target: The column that holds the labels.
+            metrics: scikit-learn's names, or functions of your own as `module:function`; default: the usual ones.
+            slices: `"carrier"` for a slice of each value, `"distance:4"` or `{"column": "distance", "bins": 4}` for quantile bins.
+            anchors: Versions to score beside the champion: numbers, references, `"3 promotions ago"`.
+            name: What the data set is called; default: its URI.
+            policy: Whose metrics, slices and anchors are added.
+
+        Raises:
+            InvalidInputError: If the data, the target, a metric or a slice cannot be used.
+        """
+        rules = None if policy is None else load_policy(policy)
+        order = evaluating.Order(data=data, target=target, metrics=metrics, slices=slices, anchors=anchors, name=name, policy=rules)
+        return evaluating.evaluate(self.core, model, version, order)
 
     def decide(
         self,

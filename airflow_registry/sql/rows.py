@@ -87,7 +87,12 @@ _LINEAGE = (
 
 def metrics_to_text(metrics: Mapping[str, float]) -> str:
     """JSON as the original interface shows it, in the given order; NaN and infinities become text, because JSON has none."""
-    return json.dumps({name: value if _is_finite(value) else str(value) for name, value in metrics.items()}, ensure_ascii=False)
+    return json.dumps(metrics_to_json(metrics), ensure_ascii=False)
+
+
+def metrics_to_json(metrics: Mapping[str, float]) -> dict[str, float | str]:
+    """As JSON can hold them."""
+    return {name: value if _is_finite(value) else str(value) for name, value in metrics.items()}
 
 
 def metrics_from_text(text: str) -> dict[str, float]:
@@ -148,6 +153,12 @@ def _evaluation(rows: list[RowMapping], model: ModelName) -> Evaluation:
         data=_dataset(head),
         recorded_at=head["recorded_at"],
         results={number: tuple(metrics) for number, metrics in results.items()},
+        kind=head["kind"],
+        target=head["target"],
+        slices=tuple(head["slices"] or ()),
+        trivial={name: float(value) for name, value in (head["trivial"] or {}).items()},
+        rows_uri=head["artifact_uri"],
+        rows_digest=None if head["artifact_digest"] is None else Digest(head["artifact_digest"]),
     )
 
 

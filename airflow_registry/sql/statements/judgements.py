@@ -23,18 +23,37 @@ def add_metrics() -> Executable:
     return insert(metrics)
 
 
-def evaluations_with(model_id: int, version_ids: list[int]) -> Select[Any]:
-    """Every metric row of these versions with its evaluation, oldest evaluation first."""
+def _metrics() -> Select[Any]:
+    """Every metric row with its evaluation and the number of its version, oldest evaluation first."""
     joined = metrics.join(evaluations, evaluations.c.id == metrics.c.evaluation_id).join(versions, versions.c.id == metrics.c.version_id)
     wanted = select(
         evaluations.c.id.label("evaluation_id"),
-        *[evaluations.c[name] for name in ("uid", "source", "data_name", "data_uri", "data_digest", "data_rows", "recorded_at")],
+        *[evaluations.c[name] for name in _EVALUATION],
         *[metrics.c[name] for name in ("name", "slice", "value", "non_finite", "rows")],
         versions.c.number,
     ).select_from(joined)
-    return wanted.where(evaluations.c.model_id == model_id, metrics.c.version_id.in_(version_ids)).order_by(
-        evaluations.c.id, metrics.c.name
-    )
+    return wanted.order_by(evaluations.c.id, metrics.c.name, metrics.c.slice)
+
+
+_EVALUATION = (
+    "uid", "source", "data_name", "data_uri", "data_digest", "data_rows", "recorded_at",
+    "kind", "target", "slices", "trivial", "artifact_uri", "artifact_digest",
+)  # fmt: skip
+
+
+def evaluations_with(model_id: int, version_ids: list[int]) -> Select[Any]:
+    """Every metric row of these versions with its evaluation, oldest evaluation first."""
+    return _metrics().where(evaluations.c.model_id == model_id, metrics.c.version_id.in_(version_ids))
+
+
+def evaluation_by_id(evaluation_id: int) -> Select[Any]:
+    """Every metric row of one evaluation."""
+    return _metrics().where(evaluations.c.id == evaluation_id)
+
+
+def kept_rows() -> Select[Any]:
+    """Where the rows of evaluations are kept: what belongs to somebody in the store."""
+    return select(evaluations.c.artifact_uri).where(evaluations.c.artifact_uri.is_not(None)).distinct()
 
 
 def add_decision(values: dict[str, Any]) -> Executable:

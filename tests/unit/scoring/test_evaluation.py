@@ -13,7 +13,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from airflow_registry.domain.model import Column, Signature
 from airflow_registry.errors import InvalidInputError, MissingDependencyError
-from airflow_registry.scoring.evaluation import evaluate
+from airflow_registry.scoring.evaluation import Asked, evaluate
 from airflow_registry.scoring.metrics import DEFAULTS, check_metric_names, metric_functions
 from airflow_registry.scoring.source import open_source
 
@@ -41,10 +41,10 @@ def signature(*names):
 
 @pytest.fixture
 def judge(tmp_path):
-    def call(models, table, target="late", names=(), signatures=None):
+    def call(models, table, target="late", names=(), signatures=None, **asked):
         pq.write_table(table, tmp_path / "holdout.parquet", row_group_size=500)
         known = dict.fromkeys(models, signature()) if signatures is None else signatures
-        return evaluate(models, known, open_source(tmp_path / "holdout.parquet"), target, names)
+        return evaluate(models, known, open_source(tmp_path / "holdout.parquet"), Asked(target=target, metrics=tuple(names), **asked))
 
     return call
 
@@ -297,7 +297,7 @@ def test_a_missing_column_is_named_before_any_model_is_asked(judge, logistic):
 def test_csv_is_judged_like_parquet(judge, logistic, tmp_path):
     holdout = data()
     holdout.to_pandas().to_csv(tmp_path / "holdout.csv", index=False)
-    found = evaluate({1: logistic}, {1: signature()}, open_source(tmp_path / "holdout.csv"), "late")
+    found = evaluate({1: logistic}, {1: signature()}, open_source(tmp_path / "holdout.csv"), Asked(target="late"))
     assert found.results[1] == pytest.approx(judge({1: logistic}, holdout).results[1])
 
 
@@ -309,8 +309,9 @@ def test_without_scikit_learn_the_extra_is_named(judge, monkeypatch):
 
 
 def test_the_direction_of_every_metric_is_known_to_the_gate():
-    from airflow_registry.domain.metrics import HIGHER_IS_BETTER, LOWER_IS_BETTER
+    from airflow_registry.domain.metrics import COMPUTED, HIGHER_IS_BETTER, LOWER_IS_BETTER
 
     names = {name for kind in DEFAULTS for name in metric_functions(kind)}
-    assert names <= HIGHER_IS_BETTER | LOWER_IS_BETTER
+    assert names - {"selection_rate"} <= HIGHER_IS_BETTER | LOWER_IS_BETTER  # how many are selected is neither good nor bad
+    assert names == COMPUTED
     check_metric_names(sorted(names))

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_registry.domain.model import Column, Signature
 from airflow_registry.errors import SignatureMismatchError
-from airflow_registry.scoring.evaluation import evaluate
+from airflow_registry.scoring.evaluation import Asked, evaluate
 from airflow_registry.scoring.source import open_source
 
 ROWS = 1000
@@ -57,7 +57,7 @@ def judge(tmp_path):
             pq.write_table(table.slice(start, 300 if start == 0 else None), tmp_path / "holdout" / f"{number}.parquet")
         signatures = {2: challenger} if champion is None else {2: challenger, 1: champion}
         models = {number: Echo() for number in signatures}
-        return evaluate(models, signatures, open_source(tmp_path / "holdout"), "y", ["mae"]), models
+        return evaluate(models, signatures, open_source(tmp_path / "holdout"), Asked(target="y", metrics=("mae",))), models
 
     return call
 
@@ -96,7 +96,7 @@ def test_a_challenger_that_cannot_be_asked_about_enough_rows_is_refused_with_cou
 def test_it_is_refused_too_where_the_rows_are_only_known_at_the_end(tmp_path):
     holdout(x=dict.fromkeys(range(11))).to_pandas().to_csv(tmp_path / "holdout.csv", index=False)
     with pytest.raises(SignatureMismatchError, match="11 of 1000 rows"):
-        evaluate({2: Echo()}, {2: WHOLE}, open_source(tmp_path / "holdout.csv"), "y", ["mae"])
+        evaluate({2: Echo()}, {2: WHOLE}, open_source(tmp_path / "holdout.csv"), Asked(target="y", metrics=("mae",)))
 
 
 def test_a_champion_that_knows_the_data_less_and_less_does_not_stand_in_the_way(judge):
@@ -127,4 +127,4 @@ def test_each_version_gets_the_types_of_its_own_training(tmp_path):
     models = {1: Typed("int64"), 2: Typed("float64")}
     types = {1: "int64", 2: "double"}
     signatures = {number: Signature(inputs=(Column(name="x", type=type_, nullable=False),)) for number, type_ in types.items()}
-    assert evaluate(models, signatures, open_source(tmp_path / "holdout.parquet"), "y", ["mae"]).rows == ROWS
+    assert evaluate(models, signatures, open_source(tmp_path / "holdout.parquet"), Asked(target="y", metrics=("mae",))).rows == ROWS
