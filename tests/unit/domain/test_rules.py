@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_registry.domain.rules import REQUIRABLE, Comparison, Margin, Require, Threshold
+from airflow_registry.domain.rules import REQUIRABLE, Anchor, Comparison, Margin, Require, Threshold
 from airflow_registry.errors import InvalidPolicyError
 
 NOT_FINITE = [math.nan, math.inf, -math.inf, 10**400, Decimal("sNaN"), Decimal("Infinity")]
@@ -36,7 +36,9 @@ class TestMargin:
         assert (margin.amount, margin.is_percent, str(margin)) == (amount, is_percent, shown)
         assert math.copysign(1, margin.amount) == 1
 
-    @pytest.mark.parametrize("value", [*NOT_FINITE, True, None, [1], "", "%", "one", "1%%", "nan", "inf%", "-1%", -0.1, "5 points"])
+    @pytest.mark.parametrize(
+        "value", [*NOT_FINITE, True, None, [1], "", "%", "one", "1%%", "nan", "inf%", "\u0661%", "-1%", -0.1, "5 points"]
+    )
     def test_anything_else_is_refused(self, value):
         with pytest.raises(InvalidPolicyError):
             Margin.parse(value)
@@ -124,7 +126,25 @@ class TestComparison:
             ({"no_worse_than": 0, "improve_by": 0}, "no_worse_than"),
             ({"no_worse_than": -0.1}, "no_worse_than"),
             ({"improve_by": "1 percent"}, "improve_by"),
-            ({"improve_by": 0, "against": "anchor"}, "against"),
+            ({"improve_by": 0, "against": "ancor"}, "against"),
+            ({"improve_by": 0, "against": "anchor"}, "version"),
+            ({"improve_by": 0, "against": "anchor", "version": 3, "promotions_ago": 2}, "version"),
+            ({"improve_by": 0, "against": "anchor", "version": 0}, "version"),
+            ({"improve_by": 0, "against": "anchor", "version": "latest"}, "version"),
+            ({"improve_by": 0, "against": "anchor", "version": True}, "version"),
+            ({"improve_by": 0, "against": "anchor", "promotions_ago": 0}, "promotions_ago"),
+            ({"improve_by": 0, "against": "anchor", "promotions_ago": 1.0}, "promotions_ago"),
+            ({"improve_by": 0, "version": 3}, "version"),
+            ({"improve_by": 0, "against": "trivial", "promotions_ago": 3}, "promotions_ago"),
+            ({"improve_by": 0, "against": "ancor", "version": 3}, "against"),
+            ({"improve_by": 0, "confidence": 0.5}, "confidence"),
+            ({"improve_by": 0, "confidence": 1}, "confidence"),
+            ({"improve_by": 0, "confidence": 95}, "confidence"),
+            ({"improve_by": 0, "confidence": "95%"}, "confidence"),
+            ({"improve_by": 0, "confidence": math.nan}, "confidence"),
+            ({"improve_by": 0, "confidence": 0.95, "data": "any"}, "data"),
+            ({"improve_by": 0, "confidence": 0.95, "metric": "f1"}, "confidence"),
+            ({"improve_by": 0, "confidence": 0.95, "metric": None}, "metric"),
             ({"improve_by": 0, "against": ["champion"]}, "against"),
             ({"improve_by": 0, "data": "other"}, "data"),
             ({"improve_by": 0, "goal": "up"}, "goal"),
@@ -137,6 +157,39 @@ class TestComparison:
         with pytest.raises(InvalidPolicyError) as caught:
             Comparison(**{"metric": "auc", **arguments})
         assert [fault.partition(":")[0] for fault in caught.value.faults] == [path]
+
+    def test_a_metric_without_a_test_is_told_those_that_have_one(self):
+        with pytest.raises(
+            InvalidPolicyError, match=r"there is no test for 'rocauc'; there is one for accuracy, .*Did you mean 'roc_auc'\?"
+        ):
+            Comparison("rocauc", improve_by=0, confidence=0.95)
+
+    def test_two_ways_to_name_an_anchor_are_one_too_many(self):
+        with pytest.raises(InvalidPolicyError, match="needs either version or promotions_ago, and not both"):
+            Comparison("auc", improve_by=0, against="anchor", version=1, promotions_ago=1)
+
+    def test_an_anchor_without_the_word_is_told_where_it_belongs(self):
+        with pytest.raises(InvalidPolicyError, match=r"version: names an anchor, .* with the champion\. Write against: anchor"):
+            Comparison("auc", improve_by=0, version=1)
+
+    @pytest.mark.parametrize(
+        ("arguments", "anchor", "shown"),
+        [
+            ({}, None, "the champion"),
+            ({"against": "trivial"}, None, "the best trivial model"),
+            ({"against": "anchor", "version": "v12"}, Anchor(version=12), "anchor v12"),
+            ({"against": "anchor", "promotions_ago": 4}, Anchor(promotions_ago=4), "the champion 4 promotions ago"),
+        ],
+    )
+    def test_it_says_what_it_compares_with(self, arguments, anchor, shown):
+        rule = Comparison("auc", improve_by=0, confidence=0.95, min_rows=9, **arguments)
+        assert rule.anchor == anchor
+        assert str(rule) == f"auc more than 0 better than {shown}, confidence 0.95, min_rows 9"
+
+    def test_percent_and_confidence_go_together(self):
+        rule = Comparison("log_loss", no_worse_than="1%", confidence=0.95)
+        written = {"metric": "log_loss", "against": "champion", "no_worse_than": "1%", "confidence": 0.95}
+        assert rule.to_mapping() == written
 
     def test_a_goal_against_what_is_known_says_what_is_known(self):
         with pytest.raises(InvalidPolicyError, match="'minimize' contradicts what is known of 'auc': its goal is to maximize"):
