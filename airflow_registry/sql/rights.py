@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 UPDATED = (models, champions, version_stages, pins, deliveries, partitions, audit_head)
 HISTORY = (
     tables.versions, tables.evaluations, tables.metrics, tables.decisions, tables.promotions, tables.audit, tables.ledger,
-    tables.ledger_commits, tables.events,
+    tables.ledger_commits, tables.events, tables.decision_data,
 )  # fmt: skip
 READ_ONLY_FOR_US = ("airflow_registry_meta", "airflow_registry_audit_head")  # rows are put into them by `db upgrade` only
 

@@ -1,6 +1,6 @@
 """All tables and their named constraints: the invariants that no code can break.
 
-Append-only: versions, evaluations, metrics, decisions, promotions, cool_downs, audit, ledger, ledger_commits, events.
+Append-only: versions, evaluations, metrics, decisions, decision_data, promotions, cool_downs, audit, ledger, ledger_commits, events.
 State, each cell moved by one conditional UPDATE: models.next_number, champions, version_stages, partitions, pins, deliveries, leases.
 Order is by sequence (ids, numbers, revisions, generations), never by time.
 """
@@ -169,11 +169,20 @@ decisions = Table(
     Column("policy", Json, nullable=False),
     Column("policy_source", Words()),
     Column("policy_editor", Words()),
+    Column("basis", Json),
     Column("decided_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime),
     Column("decided_by", Words(), nullable=False),
     *run_columns(),
     CheckConstraint(f"outcome IN ({_OUTCOMES})", name="outcome"),
+)
+
+decision_data = Table(
+    f"{PREFIX}decision_data",
+    metadata,
+    Column("decision_id", Key, ForeignKey(decisions.c.id), nullable=False),
+    Column("data_digest", Name(80), nullable=False, index=True),
+    PrimaryKeyConstraint("decision_id", "data_digest"),
 )
 
 promotions = Table(

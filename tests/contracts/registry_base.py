@@ -14,8 +14,8 @@ from airflow_registry.domain.names import RunKey
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 POLICY = {"schema": 1, "model": "lead", "rules": [{"metric": "auc", "at_least": 0.5}]}
 TABLES = (
-    "models", "versions", "version_stages", "champions", "evaluations", "metrics", "decisions", "promotions", "cool_downs", "audit",
-    "audit_texts", "audit_head", "pins", "deliveries", "ledger", "ledger_commits", "partitions", "locations", "events", "leases",
+    "models", "versions", "version_stages", "champions", "evaluations", "metrics", "decisions", "decision_data", "promotions", "cool_downs",
+    "audit", "audit_texts", "audit_head", "pins", "deliveries", "ledger", "ledger_commits", "partitions", "locations", "events", "leases",
     "approvals", "tokens",
 )  # fmt: skip
 

@@ -1,5 +1,6 @@
 """What a gate also remembers; columns and tables only, so that the previous release can go on writing.
 
+decisions.basis: what a decision stood on, so that it can be made again; decision_data: which data sets it looked at.
 evaluations: the artifact with the labels and scores of every row, what kind of model it was, the slices, the best trivial model.
 versions.git_author, triggered_by, decisions.policy_editor: who made it, and so may not approve it. Votes know the task that asked for
 them; waivers, locks of policies and freezes are tables of their own.
@@ -30,6 +31,20 @@ def upgrade() -> None:
     _burn_in()
     _authors()
     _people()
+    _decisions()
+
+
+def _decisions() -> None:
+    table = "airflow_registry_decision_data"
+    op.add_column("airflow_registry_decisions", sa.Column("basis", Json, nullable=True))
+    op.create_table(
+        table,
+        sa.Column("decision_id", Key, nullable=False),
+        sa.Column("data_digest", Name(80), nullable=False),
+        sa.PrimaryKeyConstraint("decision_id", "data_digest", name=f"pk_{table}"),
+        sa.ForeignKeyConstraint(["decision_id"], ["airflow_registry_decisions.id"], name=f"fk_{table}_decision_id"),
+    )
+    op.create_index(f"ix_{table}_data_digest", table, ["data_digest"])
 
 
 def _evaluations() -> None:
