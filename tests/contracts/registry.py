@@ -13,6 +13,7 @@ from airflow_registry import ModelRegistry
 from airflow_registry.errors import DatabaseNotInitializedError, SchemaVersionError, StorageUnavailableError
 from tests.contracts.registry_auditing import Auditing
 from tests.contracts.registry_base import POLICY, run
+from tests.contracts.registry_burn_in import BurningIn
 from tests.contracts.registry_copying import Copying
 from tests.contracts.registry_deployments import Deployments
 from tests.contracts.registry_inferring import Ledger, Pinning
@@ -22,7 +23,7 @@ from tests.contracts.registry_restoring import Restoring
 from tests.contracts.registry_storing import Storing
 
 
-class RegistryContract(Registering, Storing, Promoting, Auditing, Pinning, Ledger, Deployments, Restoring, Copying):
+class RegistryContract(Registering, Storing, Promoting, Auditing, Pinning, Ledger, Deployments, Restoring, Copying, BurningIn):
     """Subclasses set `__test__ = True`, give the fixtures `url` and `empty_url` and the four hooks."""
 
     __test__ = False
