@@ -76,6 +76,8 @@ class AucDifference:
 
     def detectable(self, confidence: float, power: float = 0.8) -> float:
         """How far above the border the true gain must be to be seen with this power."""
+        if not self.standard_error:
+            return self.gain - self.lower_limit(confidence)
         return (upper_quantile(1 - confidence, self.freedom) + upper_quantile(1 - power, self.freedom)) * self.standard_error
 
     @property

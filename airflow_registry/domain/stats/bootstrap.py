@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 REPLICATES = 2000
 _MOST_BITS = 12  # 4,096 groups
 _AT_A_TIME = 250  # replicates whose weights are floats at the same time: 8 MB
+_NO_SPREAD = 1e9  # a t-statistic beyond all others, yet finite, so that sums over it are
 _ROWS_STREAM, _WEIGHTS_STREAM = 1, 2
 
 
@@ -67,7 +68,7 @@ class GroupSums:
         return cls(sums=sums, rows=sections.counts())
 
     def resampled(self, seed: int) -> NDArray[np.float64]:
-        """(sections, REPLICATES) sorted t-statistics of resamples; infinite where a resample shows no spread."""
+        """(sections, REPLICATES) sorted t-statistics of resamples; plus or minus 1e9 where a resample shows no spread."""
         import numpy as np
 
         bits = np.clip(np.ceil(np.log2(np.maximum(self.rows, 2))), 1, _MOST_BITS).astype(int)
@@ -123,9 +124,9 @@ def _t_statistics(sums: NDArray[np.float64], rows: NDArray[np.int64], drawn: NDA
     found = []
     for start in range(0, REPLICATES, _AT_A_TIME):
         total, squares, size = np.split(drawn[start : start + _AT_A_TIME].astype(np.float64) @ columns, 3, axis=1)
-        occupied = size * np.minimum(1.0, groups / rows)
+        occupied = size * np.minimum(1.0, groups / np.maximum(rows, 1))
         with np.errstate(divide="ignore", invalid="ignore"):
             spread = np.maximum(squares - total * total / occupied, 0.0) * occupied / (occupied - 1)
             found.append(total / np.sqrt(np.nan_to_num(spread, posinf=0.0)))
-    t: NDArray[np.float64] = np.nan_to_num(np.concatenate(found).T, nan=0.0, posinf=np.inf, neginf=-np.inf)
+    t: NDArray[np.float64] = np.nan_to_num(np.concatenate(found).T, nan=0.0, posinf=_NO_SPREAD, neginf=-_NO_SPREAD)
     return t

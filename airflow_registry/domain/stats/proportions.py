@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 from airflow_registry.domain.stats.limits import bisected
-from airflow_registry.domain.stats.student import normal_tail
+from airflow_registry.domain.stats.student import normal_quantile, normal_tail
 from airflow_registry.errors import InvalidMetricError
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
     from airflow_registry.domain.stats.rows import Sections
 
-_NORMAL = NormalDist()
 # Half a row nearer to the border: with it the exact size, found by enumerating all tables, stays within alpha from 20 rows on;
 # without it Tango's test passes up to 7 % instead of 5 % where few rows differ.
 CONTINUITY = 0.5
@@ -146,7 +144,7 @@ class ProportionDifference:
     def detectable(self, confidence: float, power: float = 0.8) -> float:
         """How far above the border the true gain must be to be seen with this power, by the normal approximation."""
         spread = math.sqrt(self.wins + self.losses + 1) / self.rows  # one row more, so that no difference yet is not certainty
-        return (_NORMAL.inv_cdf(confidence) + _NORMAL.inv_cdf(power)) * spread + CONTINUITY / self.rows
+        return (normal_quantile(confidence) + normal_quantile(power)) * spread + CONTINUITY / self.rows
 
     def _score(self, border: float) -> float:
         if border == -1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 from airflow_registry.domain.stats.limits import bisected
 
@@ -17,6 +18,15 @@ def normal_tail(z: float) -> float:
     True
     """
     return 0.5 * math.erfc(z / math.sqrt(2))
+
+
+def normal_quantile(probability: float) -> float:
+    """The z with P(Z <= z) = probability, for a probability in (0, 1).
+
+    >>> round(normal_quantile(0.95), 4)
+    1.6449
+    """
+    return NormalDist().inv_cdf(probability)
 
 
 def upper_tail(t: float, freedom: float) -> float:
