@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from airflow_registry.domain.burn_in import GRACE, MIN_ROWS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime, timedelta
 
+    from airflow_registry.domain.audit import AuditHead
+    from airflow_registry.domain.audit_report import AuditExport, AuditRecord, AuditReport, Erasure
     from airflow_registry.domain.burn_in import BurnInReport
     from airflow_registry.domain.evaluation import Evaluation
     from airflow_registry.domain.ledger import Intent, LedgerEntry, RecallPlan, Written
@@ -230,6 +232,24 @@ class Registry(Protocol):
 
     def bells_due(self, subscriptions: Sequence[Subscription]) -> tuple[Bell, ...]:
         """Which consumers must be rung now because a promotion is unanswered; each is returned once per back-off step."""
+
+    # -- the audit -------------------------------------------------------------------------------------------------------
+    def audit_entries(
+        self, *, model: str | None = None, since: datetime | None = None, limit: int | None = None
+    ) -> tuple[AuditRecord, ...]:
+        """Who did what, oldest first: of one model, since a time, at most the newest `limit`."""
+
+    def verify_audit(self, *, heads: Sequence[AuditHead | str] = (), accepted_restores: Collection[int] = ()) -> AuditReport:
+        """Whether the audit, its anchors and the rows it speaks of are what was written; names the first bad entry."""
+
+    def export_audit(self, path: str, *, texts: bool = True) -> AuditExport:
+        """Write the whole audit as JSON lines."""
+
+    def erase_text(self, entry: int | str, *, reason: str, by: str | None = None) -> Erasure:
+        """Erase the free text of an entry wherever it stands; the chain holds without."""
+
+    def anchor_audit(self) -> AuditHead:
+        """Write the audit's head into the artifact store now; promotions do it anyway."""
 
     def describe(self) -> dict[str, Any]:
         """Where this registry is and where each setting came from; secrets left out."""

@@ -14,6 +14,7 @@ from airflow_registry.service import decide as deciding
 from airflow_registry.service import evaluate as evaluating
 from airflow_registry.service import promote as promoting
 from airflow_registry.service import report as reporting
+from airflow_registry.service.audit.verbs import AuditInterface
 from airflow_registry.service.core import Core, utc_now
 from airflow_registry.service.original import OriginalInterface
 from airflow_registry.service.people import last_editor_of
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from airflow_registry.service.protocol import Bell, Subscription
 
 
-class ModelRegistry(OriginalInterface):
+class ModelRegistry(OriginalInterface, AuditInterface):
     """The registry on one database and one artifact store.
 
     Args:

@@ -1,0 +1,100 @@
+"""The rows of versions, decisions and promotions against the entries that tell of them, and champions and stages against both.
+
+The chain proves entries; consumers use rows. A row that was changed, removed or added past the registry is found here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from airflow_registry.domain.audit_state import DECISIONS, PROMOTIONS, VERSIONS, Champions, claim_of, contradiction
+from airflow_registry.domain.chain import AuditFault, FaultKind
+from airflow_registry.service.audit.texts import MOST_FAULTS
+from airflow_registry.sql import trail
+from airflow_registry.sql.statements import claims
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from airflow_registry.domain.audit_state import Claim
+    from airflow_registry.domain.chain import ChainEntry
+    from airflow_registry.sql.store import Transaction
+
+_TABLES = (VERSIONS, DECISIONS, PROMOTIONS)
+
+
+class RowCheck:
+    """Feed it the chain, page by page, in the transaction that reads it; then ask for the faults."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self.compared = 0
+        self._tx = tx
+        self._champions = Champions()
+        self._matched: Counter[str] = Counter()
+        self._faults: list[AuditFault] = []
+
+    @property
+    def promoted(self) -> int:
+        """The newest entry that changed a champion, 0 if none did."""
+        return self._champions.promoted
+
+    def feed(self, page: Sequence[ChainEntry]) -> None:
+        """The next entries."""
+        for entry in page:
+            self._champions.feed(entry)
+        found = [claim for entry in page if (claim := claim_of(entry)) is not None]
+        for table in _TABLES:
+            self._compare(table, [claim for claim in found if claim.table == table])
+
+    def finish(self) -> list[AuditFault]:
+        """What is not as the audit says; at most twenty of each kind."""
+        cells = ((row["name"], row["number"], row["revision"]) for row in self._tx.all(claims.champion_cells()))
+        champions = self._champions.contradictions(cells)
+        added = [fault for table in _TABLES for fault in self._added(table)]
+        return [*self._faults, *added, *champions[:MOST_FAULTS], *self._retirements(), *self._stages()]
+
+    def _compare(self, table: str, found: list[Claim]) -> None:
+        rows = trail.rows_of(self._tx, table, found)
+        self._matched[table] += len(rows)
+        self.compared += len(rows)
+        for claim in found:
+            fault = contradiction(claim, rows.get(claim.uid))
+            if fault is not None and len(self._faults) < MOST_FAULTS:
+                self._faults.append(fault)
+
+    def _added(self, table: str) -> list[AuditFault]:
+        """Rows that no entry tells of. Counting is cheap; only if there are any, the chain is read again for their names."""
+        imported = self._champions.imported > 0
+        expected = self._matched[table] + (self._champions.imported if table == VERSIONS else 0)
+        if self._tx.scalar(claims.count(table, imported=imported and table != VERSIONS)) == expected:
+            return []
+        told = [fault for fault in self._untold(table, imported=imported) if fault is not None]
+        return told or [_state(f"The number of {table} in the database is not the one that the audit tells of, which is {expected}.")]
+
+    def _untold(self, table: str, *, imported: bool) -> Iterator[AuditFault]:
+        pages = trail.pages(self._tx)
+        known = {claim.uid for page in pages for entry in page if (claim := claim_of(entry)) is not None and claim.table == table}
+        after, told = 0, 0
+        while rows := self._tx.all(claims.page(table, after, trail.PAGE_ROWS, imported=imported)):
+            for row in rows:
+                if row["uid"] not in known and told < MOST_FAULTS:
+                    told += 1
+                    what = f"{table[:-1]} of {row['model_name']}:{row['number']} ({row['uid']})"
+                    yield _state(f"No entry tells of the {what}: it was added past the registry.")
+            after = rows[-1]["id"]
+
+    def _retirements(self) -> list[AuditFault]:
+        """A champion makes room once for each time that another one says it replaced it."""
+        text = "{}:{} left PRODUCTION more or less often than the promotions say: lines were added or removed past the registry."
+        found = self._tx.all(claims.unmatched_retirements())[:MOST_FAULTS]
+        return [_state(text.format(row["model_name"], row["number"])) for row in found]
+
+    def _stages(self) -> list[AuditFault]:
+        text = "The stage of {}:{} was changed past the registry: it is {}, and its last stage change went to {}."
+        found = self._tx.all(claims.wrong_stages(MOST_FAULTS))
+        return [_state(text.format(row["model_name"], row["number"], row["stage"], row["expected"])) for row in found]
+
+
+def _state(text: str) -> AuditFault:
+    return AuditFault(kind=FaultKind.STATE, seq=None, text=text)
