@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 import textwrap
 import zipfile
 from datetime import timedelta
@@ -11,11 +13,23 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
 
-from airflow_registry.domain.policy import REQUIRABLE, Comparison, Policy, Require, Threshold
+from airflow_registry.domain import metrics as domain_metrics
+from airflow_registry.domain.grammar import BURN_IN_KEYS, NESTED_KEYS, POLICY_KEYS, RULE_KEYS
+from airflow_registry.domain.metrics import COMPUTED, GOALS, TESTABLE, known_goal
+from airflow_registry.domain.policy import FIRST_MODEL, Policy
+from airflow_registry.domain.rules import BASELINES, DATA, REQUIRABLE, BurnIn, Comparison, Require, Threshold
+from airflow_registry.domain.schema import json_schema
+from airflow_registry.domain.stats.paired import TESTED
 from airflow_registry.errors import InvalidInputError, InvalidPolicyError
-from airflow_registry.policy_file import json_schema, load_policy, parse_policy
+from airflow_registry.policy_file import load_policy, parse_policy, schema_text
+from airflow_registry.scoring import user_metrics
+from airflow_registry.scoring.metrics import metric_functions
+from tests.unit.domain.policies import POLICIES
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "reference" / "policy.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 
 TEXT = """
 schema: 1
@@ -36,18 +50,6 @@ POLICY = Policy(
     ),
     valid_for=timedelta(days=7),
 )
-PRINTABLE = st.characters(exclude_categories=["Cc", "Cs", "Cn", "Zl", "Zp"])  # YAML takes the others as escapes only
-METRICS = st.text(PRINTABLE, min_size=1).filter(str.strip) | st.sampled_from(["auc", "yes", "1.0", "~", "# x", "2026-01-01"])
-FINITE = st.floats(allow_nan=False, allow_infinity=False)
-MARGINS = st.floats(min_value=0, allow_nan=False, allow_infinity=False).flatmap(lambda amount: st.sampled_from([amount, f"{amount}%"]))
-POLICIES = st.lists(
-    st.builds(Threshold, METRICS, at_least=FINITE)
-    | st.builds(Comparison, st.sampled_from(["auc", "log_loss"]), improve_by=MARGINS, data=st.sampled_from(["same", "any"]))
-    | st.builds(Comparison, st.just("cost"), no_worse_than=MARGINS, goal=st.just("minimize"))
-    | st.lists(st.sampled_from(sorted(REQUIRABLE)), min_size=1).map(lambda names: Require(tuple(names))),
-    min_size=1,
-    max_size=4,
-).map(lambda rules: Policy(rules=tuple(rules), valid_for=timedelta(hours=3)))
 
 
 def faults_of(text):
@@ -146,7 +148,7 @@ class TestReading:
               - metric: log_loss
                 against: champion
                 no_worse_than: -1%
-                confidence: 0.95
+                confidence: 95
               - metric: auc
                 at_lest: high
             valid_for: 7
@@ -156,8 +158,8 @@ class TestReading:
         assert places == [
             "modle (line 2)",
             "rules[0].at_least (line 4)",
-            "rules[1].confidence (line 8)",
             "rules[1].no_worse_than (line 7)",
+            "rules[1].confidence (line 8)",
             "rules[2].at_lest (line 10)",
             "rules[2].at_least (line 9)",
             "valid_for (line 11)",
@@ -165,9 +167,41 @@ class TestReading:
         assert "Did you mean 'at_least'?" in faults[4]
         assert "found 'high'" in faults[5]
 
+    def test_faults_inside_nested_mappings_have_their_own_lines(self):
+        faults = faults_of(
+            """\
+            rules:
+              - approval:
+                  people: 0
+                  groups:
+                    risk:
+                      - a.person
+                      - a.person
+                  wihtin: 3d
+              - shadow:
+                  partitions: 5
+            burn_in:
+              for: 3d
+              null_share:
+                2
+            """
+        )
+        assert [fault.partition(": ")[0] for fault in faults] == [
+            "rules[0].approval.wihtin (line 8)",
+            "rules[0].approval.people (line 3)",
+            "rules[0].approval.groups.risk[1] (line 7)",
+            "rules[1].shadow.agreement (line 9)",
+            "burn_in.null_share (line 13)",
+        ]
+        assert "Did you mean 'within'?" in faults[0]
+
     @pytest.mark.parametrize(
         ("text", "place"),
         [
+            (
+                "rules: [{shadow: {agreement: 1, agreement: 0, partitions: 1}}]",
+                "rules[0].shadow.agreement (line 1): is given a second time",
+            ),
             ("model: a\nrules: [{metric: auc, at_least: 0.5}]\nmodel: b\n", "model (line 1): is given a second time in line 3."),
             ("rules: [{metric: auc, at_least: 0.5, at_least: 0.1}]", "rules[0].at_least (line 1): is given a second time in line 1."),
         ],
@@ -187,9 +221,9 @@ class TestReading:
         assert rule.at_least == number
 
     def test_anchors_and_merge_keys_work(self):
-        text = "rules:\n- &auc {metric: auc, at_least: 0.5}\n- {<<: *auc, at_least: 0.4}\n- *auc\n"
+        text = "rules:\n- &auc {metric: auc, at_least: 0.5}\n- {<<: *auc, at_least: 0.4}\n"
         policy = parse_policy(text, source="p.yaml")
-        assert [rule.at_least for rule in policy.rules] == [0.5, 0.4, 0.5]
+        assert [rule.at_least for rule in policy.rules] == [0.5, 0.4]
 
     @pytest.mark.parametrize("text", ["", "# nothing\n", "~", "[]", "policy", "3"])
     def test_what_is_no_mapping_is_refused(self, text):
@@ -219,41 +253,56 @@ class TestReading:
             assert error.faults  # noqa: PT017  nearly all texts are refused, and one may by chance be right
 
     def test_it_reads_the_policies_that_ship_with_the_dags(self):
-        folder = Path(__file__).parents[2] / "dags"
-        for path in folder.rglob("*.yaml"):
+        for path in (ROOT / "dags").rglob("*.yaml"):
             assert load_policy(path).rules
 
 
 class TestSchema:
-    def test_it_is_a_schema(self):
-        Draft202012Validator.check_schema(json_schema())
-        assert json.loads(json.dumps(json_schema())) == json_schema()
+    def test_the_shipped_file_is_the_schema(self):
+        shipped = ROOT / "airflow_registry" / "policy.schema.json"
+        assert shipped.read_text(encoding="utf-8") == schema_text()
+        assert json.loads(schema_text()) == json_schema()
 
-    @given(POLICIES)
-    def test_it_accepts_what_a_policy_writes(self, policy):
-        Draft202012Validator(json_schema()).validate(policy.to_mapping())
+    def test_it_is_written_by_a_command(self):
+        done = subprocess.run([sys.executable, "-m", "airflow_registry.policy_file"], capture_output=True, text=True, check=True)
+        assert (done.stdout, done.stderr) == (schema_text(), "")
 
-    @pytest.mark.parametrize(
-        "change",
-        [
-            {"rules": []},
-            {"rules": [{"metric": "auc"}]},
-            {"rules": [{"metric": "auc", "at_lest": 1}]},
-            {"rules": [{"metric": "auc", "no_worse_than": 0}]},
-            {"rules": [{"metric": "auc", "against": "champion"}]},
-            {"rules": [{"metric": "auc", "against": "anchor", "improve_by": 0}]},
-            {"rules": [{"metric": "auc", "against": "champion", "improve_by": 0, "no_worse_than": 0}]},
-            {"rules": [{"metric": "auc", "against": "champion", "improve_by": -1}]},
-            {"rules": [{"require": ["moon"]}]},
-            {"schema": 2},
-            {"first_model": "approval"},
-            {"model": "a/b"},
-            {"valid_for": 7},
-            {"waivers": []},
-        ],
-    )
-    def test_it_refuses_what_the_reader_refuses(self, change):
-        mapping = {**POLICY.to_mapping(), **change}
-        assert not Draft202012Validator(json_schema()).is_valid(mapping)
-        with pytest.raises(InvalidPolicyError):
-            load_policy(mapping)
+
+class TestMetricNames:
+    def test_what_the_domain_calls_computed_is_what_an_evaluation_computes(self):
+        kinds = ("binary", "multiclass", "regression")
+        assert {name for kind in kinds for name in metric_functions(kind)} == COMPUTED
+
+    def test_what_the_domain_calls_testable_is_what_has_a_test(self):
+        assert set(TESTED) == TESTABLE
+        assert all(known_goal(name) for name in TESTABLE)
+
+    @pytest.mark.parametrize("name", ["costs:per_flight", "a.b:c", "a:b.c", "costs", "costs: per flight", ":f", "m:", "1:2"])
+    def test_a_function_of_the_user_is_one_for_both(self, name):
+        assert domain_metrics.is_user_metric(name) == (user_metrics._NAME.fullmatch(name) is not None)
+
+
+class TestPage:
+    """docs/reference/policy.md: every example is a policy, and every key is explained."""
+
+    def test_every_example_is_a_policy(self):
+        assert len(EXAMPLES) == 11
+        for text in EXAMPLES:
+            assert parse_policy(text if "rules:" in text else f"rules:\n{textwrap.indent(text, '  ')}", source="the page").rules
+
+    def test_the_first_example_is_the_one_in_python(self):
+        [text] = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+        found: dict[str, Policy] = {}
+        exec(text, found)
+        assert found["policy"] == parse_policy(EXAMPLES[0], source="the page")
+
+    @pytest.mark.parametrize("kind", [*RULE_KEYS, *NESTED_KEYS, Policy, BurnIn], ids=lambda kind: kind.__name__)
+    def test_every_key_is_explained_and_stands_in_an_example(self, kind):
+        keys = {Policy: POLICY_KEYS, BurnIn: BURN_IN_KEYS}.get(kind) or (*RULE_KEYS[kind], *NESTED_KEYS.get(kind, ()))
+        for key in keys:
+            assert f"`{key}`" in PAGE
+            assert any(re.search(rf"\b{key}:", text) for text in EXAMPLES)
+
+    @pytest.mark.parametrize("names", [COMPUTED, TESTABLE, REQUIRABLE, FIRST_MODEL, BASELINES, DATA, GOALS], ids=len)
+    def test_every_word_is_listed(self, names):
+        assert [name for name in names if f"`{name}`" not in PAGE] == []
