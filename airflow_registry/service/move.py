@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from airflow_registry.domain.promotion import previous_holder
 from airflow_registry.domain.stage import Stage, check_transition
 from airflow_registry.errors import ChampionChangedError, ConflictError
 from airflow_registry.service import identity
@@ -14,6 +15,8 @@ from airflow_registry.sql.catalog import need_version
 from airflow_registry.sql.statements import judgements, models
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from airflow_registry.domain.promotion import Decision, Promotion
     from airflow_registry.service.core import Core
     from airflow_registry.service.promote import Order
@@ -42,8 +45,9 @@ def to_production(
     action: str,
     decision: Decision | None = None,
     decision_id: int | None = None,
+    about: Mapping[str, Any] | None = None,
 ) -> Promotion:
-    """Replace the champion by `row`, if it still is the one in `cell`.
+    """Replace the champion by `row`, if it still is the one in `cell`; `about` is what the audit should know besides.
 
     Raises:
         ChampionChangedError: If it is not.
@@ -62,8 +66,14 @@ def to_production(
         "to": "PRODUCTION",
         "replaced": cell.number,
         "revision": cell.revision + 1,
+        "decision": None if decision is None else decision.uid,
     }
-    return _publish(core, tx, action, row.model.id, promotion, body | {"decision": None if decision is None else decision.uid}, order)
+    return _publish(core, tx, action, row.model.id, promotion, body | dict(about or {}), order)
+
+
+def previous_holder_of(tx: Transaction, model: ModelRow) -> int | None:
+    """Who held PRODUCTION before: not `number - 1`, which may never have been there. None if nobody did."""
+    return previous_holder(rows.holding(holder) for holder in reversed(tx.all(models.holders(model.id))))
 
 
 def made_by(core: Core, tx: Transaction, model: ModelRow, target: Stage, order: Order) -> Promotion | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airflow_registry.domain.names import parse_version
-from airflow_registry.domain.promotion import Decision, previous_holder, production_changed
+from airflow_registry.domain.promotion import Decision, production_changed
 from airflow_registry.domain.stage import Stage
 from airflow_registry.errors import (
     ChampionChangedError,
@@ -22,15 +22,15 @@ from airflow_registry.errors import (
     NotFoundError,
     RegistryError,
 )
-from airflow_registry.service import move
+from airflow_registry.service import burn_in, move
 from airflow_registry.service.audit.anchoring import anchor_promotion
 from airflow_registry.service.events import notify
 from airflow_registry.service.pointer import point
 from airflow_registry.sql import catalog, rows
 from airflow_registry.sql.statements import judgements as statements
-from airflow_registry.sql.statements import models
 
 if TYPE_CHECKING:
+    from airflow_registry.domain.burn_in import BurnInReport, Terms
     from airflow_registry.domain.names import RunKey
     from airflow_registry.domain.promotion import Promotion
     from airflow_registry.service.core import Core
@@ -114,6 +114,22 @@ def rollback(core: Core, model: str, order: Order) -> Promotion:
     return announce(core, made)
 
 
+def roll_back_if_bad(core: Core, model: str, order: Order, terms: Terms) -> BurnInReport:
+    """Judge the champion's burn-in, and bring the previous holder back if a limit is broken.
+
+    Raises:
+        ModelNotFoundError: If there is no such model.
+    """
+    with core.store.read() as tx:
+        report = burn_in.made_before(core, tx, catalog.need_model(tx, model), order)
+    if report is None:
+        report = burn_in.check(core, model, terms)
+        if report.is_broken:
+            with core.store.write() as tx:
+                report = burn_in.roll_back(core, tx, report, order)
+    return report if report.rolled_back is None else replace(report, rolled_back=announce(core, report.rolled_back))
+
+
 def announce(core: Core, promotion: Promotion) -> Promotion:
     """After the commit: pointer file, audit anchor, bells. A failure here is a warning, because the promotion stands.
 
@@ -155,6 +171,7 @@ def _by_decision(core: Core, tx: Transaction, row: catalog.VersionRow, cell: cat
     if made is not None and cell.version_id == row.id:  # a retry whose earlier try committed; the decision may have expired since
         return replace(rows.promotion(made), created=False)
     _check_approval(core, row, decision)
+    _check_cool_down(core, tx, row)
     if cell.revision != decision.revision:
         raise _moved(row, expected=_described(decision.champion, decision.revision), cell=cell)
     return move.to_production(core, tx, row, cell, order, action="promote", decision=decision, decision_id=decision_id)
@@ -197,9 +214,18 @@ def _check_approval(core: Core, row: catalog.VersionRow, decision: Decision) -> 
         raise NotApprovedError(f"The decision about {ref} expired at {decision.expires_at:%Y-%m-%d %H:%M} UTC. Decide again.")
 
 
+def _check_cool_down(core: Core, tx: Transaction, row: catalog.VersionRow) -> None:
+    """A decision from before the rollback, or by a gate that did not look, brings nobody back by itself."""
+    cooling = burn_in.cool_down_of(tx, row)
+    if cooling is not None and cooling.holds_at(core.now()):
+        why = cooling.reason(row.value.number).text
+        raise NotApprovedError(
+            f"{row.value.ref} cannot be promoted by a decision. {why} Train a better version, or override with a reason."
+        )
+
+
 def _previous_holder(tx: Transaction, model: catalog.ModelRow) -> catalog.VersionRow:
-    """Not `number - 1`, which may never have been in PRODUCTION."""
-    found = previous_holder(rows.holding(holder) for holder in reversed(tx.all(models.holders(model.id))))
+    found = move.previous_holder_of(tx, model)
     if found is None:
         raise NoChampionError(f"Model {model.name!r} cannot be rolled back: no other version held PRODUCTION before. Promote one instead.")
     return catalog.need_version(tx, model, found)
