@@ -20,6 +20,7 @@
     │   ├── DeploymentConflictError        two Airflow installations call themselves by one name
     │   └── DatabaseBehindStoreError       the database is older than the artifact store: a backup was restored
     ├── NotApprovedError                   the gate's decision does not allow the promotion
+    ├── VoteRefusedError                   a vote, or a waiver, of somebody who may not give it
     ├── CorruptionError                    bytes are not what the registry says they are
     │   ├── DigestMismatchError
     │   ├── ManifestMismatchError
@@ -75,6 +76,7 @@ __all__ = [
     "UntrustedArtifactError",
     "VersionConflictError",
     "VersionNotFoundError",
+    "VoteRefusedError",
 ]
 
 
@@ -240,6 +242,30 @@ class NotApprovedError(ConflictError):
     """The gate's decision does not allow the promotion."""
 
     code = "not_approved"
+
+
+class VoteRefusedError(ConflictError):
+    """A vote, or a waiver, that this person may not give, or nobody any more.
+
+    Attributes:
+        because: `author`, `deadline`, `archived` or `not_asked`.
+    """
+
+    code = "vote_refused"
+
+    def __init__(self, message: str, *, because: str = "") -> None:
+        super().__init__(message)
+        self.because = because
+
+    @classmethod
+    def of_author(cls, person: str, ref: str) -> VoteRefusedError:
+        """Nobody approves his own work."""
+        return cls(
+            f"{person} is one of those who made {ref} or its policy (publisher, trainer, author of the commit, who started the run, last "
+            "editor of the policy), and nobody approves or waives his own work. Ask somebody else; if that is another person of the same "
+            "name, vote under a name that tells the two apart.",
+            because="author",
+        )
 
 
 class CorruptionError(RegistryError):

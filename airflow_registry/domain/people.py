@@ -95,6 +95,19 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """When the gate may come to another decision about a version by the same policy.
+
+    Attributes:
+        mark: A short text that is another one as soon as anything but time has changed: a vote, a waiver, a lock, the champion, ….
+        change_at: When time alone changes something next: a deadline, the end of a waiver or a freeze; None if it does not.
+    """
+
+    mark: str
+    change_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """What people have laid down for a model.
 

@@ -25,6 +25,8 @@ from airflow_registry.errors import (
 from airflow_registry.service import burn_in, move
 from airflow_registry.service.audit.anchoring import anchor_promotion
 from airflow_registry.service.events import notify
+from airflow_registry.service.people.freezes import refuse_frozen
+from airflow_registry.service.people.locks import refuse_other_policy
 from airflow_registry.service.pointer import point
 from airflow_registry.sql import catalog, rows
 from airflow_registry.sql.statements import judgements as statements
@@ -172,6 +174,8 @@ def _by_decision(core: Core, tx: Transaction, row: catalog.VersionRow, cell: cat
         return replace(rows.promotion(made), created=False)
     _check_approval(core, row, decision)
     _check_cool_down(core, tx, row)
+    refuse_other_policy(row, decision)
+    refuse_frozen(core, tx, row)
     if cell.revision != decision.revision:
         raise _moved(row, expected=_described(decision.champion, decision.revision), cell=cell)
     return move.to_production(core, tx, row, cell, order, action="promote", decision=decision, decision_id=decision_id)

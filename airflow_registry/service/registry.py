@@ -18,6 +18,7 @@ from airflow_registry.service.audit.verbs import AuditInterface
 from airflow_registry.service.core import Core, utc_now
 from airflow_registry.service.original import OriginalInterface
 from airflow_registry.service.people import last_editor_of
+from airflow_registry.service.people.verbs import PeopleInterface
 from airflow_registry.service.promote import Order
 from airflow_registry.sql import view
 from airflow_registry.sql.store import Store
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from airflow_registry.service.protocol import Bell, Subscription
 
 
-class ModelRegistry(OriginalInterface, AuditInterface):
+class ModelRegistry(OriginalInterface, AuditInterface, PeopleInterface):
     """The registry on one database and one artifact store.
 
     Args:

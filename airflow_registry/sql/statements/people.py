@@ -8,12 +8,23 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from airflow_registry.sql.people_tables import approvals, freezes, policy_locks, waiver_withdrawals, waivers
-from airflow_registry.sql.tables import audit_texts, decisions, models, versions
+from airflow_registry.sql.tables import (
+    audit_texts,
+    champions,
+    cool_downs,
+    decisions,
+    ledger,
+    ledger_commits,
+    metrics,
+    models,
+    version_stages,
+    versions,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import Executable, Select, Table, Update
+    from sqlalchemy import Column, ColumnElement, Executable, ScalarSelect, Select, Table, Update
 
 
 def _with_text(table: Table) -> Select[Any]:
@@ -38,6 +49,12 @@ def decisions_about(version_id: int, policy_digest: str | None = None) -> Select
     about = select(*columns).where(decisions.c.version_id == version_id)
     by_policy = about if policy_digest is None else about.where(decisions.c.policy_digest == policy_digest)
     return by_policy.order_by(decisions.c.id)
+
+
+def newest_editor(version_id: int, policy_digest: str) -> Select[Any]:
+    """Who had edited the policy last when it judged the version last."""
+    about = select(decisions.c.policy_editor).where(decisions.c.version_id == version_id, decisions.c.policy_digest == policy_digest)
+    return about.order_by(decisions.c.id.desc()).limit(1)
 
 
 def add_waiver(values: dict[str, Any]) -> Executable:
@@ -106,13 +123,23 @@ def freeze_model(model_id: int, until: datetime | None) -> Update:
     return update(models).where(models.c.id == model_id).values(frozen_until=until)
 
 
-def counts(model_id: int, version_id: int) -> Select[Any]:
-    """How much people have said about a model and one of its versions."""
+def circumstances(model_id: int, version_id: int) -> Select[Any]:
+    """What the gate looks at beside the policy and the time, as numbers that differ once anything of it is another."""
     withdrawn = waiver_withdrawals.join(waivers, waivers.c.id == waiver_withdrawals.c.waiver_id)
+    scored = ledger_commits.join(ledger, ledger.c.id == ledger_commits.c.entry_id)
     return select(
-        select(func.count()).where(approvals.c.version_id == version_id).scalar_subquery().label("votes"),
-        select(func.count()).where(waivers.c.version_id == version_id).scalar_subquery().label("waivers"),
+        _newest(approvals.c.id, approvals.c.version_id == version_id).label("vote"),
+        _newest(waivers.c.id, waivers.c.version_id == version_id).label("waiver"),
         select(func.count()).select_from(withdrawn).where(waivers.c.version_id == version_id).scalar_subquery().label("withdrawals"),
-        select(func.count()).where(policy_locks.c.model_id == model_id).scalar_subquery().label("locks"),
-        select(func.count()).where(freezes.c.model_id == model_id).scalar_subquery().label("freezes"),
+        _newest(policy_locks.c.id, policy_locks.c.model_id == model_id).label("lock"),
+        _newest(freezes.c.id, freezes.c.model_id == model_id).label("freeze"),
+        _newest(cool_downs.c.id, cool_downs.c.model_id == model_id).label("cool_down"),
+        _newest(champions.c.revision, champions.c.model_id == model_id).label("revision"),
+        _newest(metrics.c.evaluation_id, metrics.c.version_id == version_id).label("evaluation"),
+        select(version_stages.c.stage).where(version_stages.c.version_id == version_id).scalar_subquery().label("stage"),
+        select(func.count()).select_from(scored).where(ledger.c.version_id == version_id).scalar_subquery().label("partitions"),
     )
+
+
+def _newest(number: Column[Any], about: ColumnElement[bool]) -> ScalarSelect[Any]:
+    return select(func.max(number)).where(about).scalar_subquery()
