@@ -25,6 +25,7 @@ from airflow_registry.errors import InvalidInputError, InvalidPolicyError
 from airflow_registry.policy_file import load_policy, parse_policy, schema_text
 from airflow_registry.scoring import user_metrics
 from airflow_registry.scoring.metrics import metric_functions
+from airflow_registry.scoring.slices import MAX_BINS, SliceSpec, slice_name
 from tests.unit.domain.policies import POLICIES
 
 ROOT = Path(__file__).parents[2]
@@ -280,6 +281,22 @@ class TestMetricNames:
     @pytest.mark.parametrize("name", ["costs:per_flight", "a.b:c", "a:b.c", "costs", "costs: per flight", ":f", "m:", "1:2"])
     def test_a_function_of_the_user_is_one_for_both(self, name):
         assert domain_metrics.is_user_metric(name) == (user_metrics._NAME.fullmatch(name) is not None)
+
+
+class TestSliceColumns:
+    @pytest.mark.parametrize("by", ["carrier", "distance:2", "distance:100", "a:b", "a:4:8", ":4", "a:1234567890", "day of week"])
+    def test_a_column_is_called_in_an_evaluation_as_the_rule_calls_it(self, by):
+        assert SliceSpec.parse(Threshold("auc", at_least=0.5, by=by).by).key == by
+
+    @pytest.mark.parametrize("by", ["distance:0", "distance:1", "distance:101", "distance:04"])
+    def test_what_an_evaluation_would_refuse_or_call_otherwise_is_a_fault(self, by):
+        with pytest.raises(InvalidPolicyError, match=f"from 2 to {MAX_BINS}"):
+            Threshold("auc", at_least=0.5, by=by)
+
+    @pytest.mark.parametrize("value", ["AA", 17, 2**70])
+    def test_a_value_is_called_in_an_evaluation_as_the_rule_calls_it(self, value):
+        [name] = Threshold("auc", at_least=0.5, by="carrier", values=[value]).values
+        assert slice_name(SliceSpec.parse("carrier"), value) == f"carrier={name}"
 
 
 class TestPage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,9 @@ from airflow_registry.errors import InvalidPolicyError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+MAX_BINS = 100
+_BINS = re.compile(r".+:([0-9]{1,9})", re.DOTALL)
+_BIN_COUNTS = frozenset(map(str, range(2, MAX_BINS + 1)))  # as text: distance:04 would name no slice
 MOST = 10**15  # rows, people, partitions: more is a typing error, and does not fit a float exactly
 
 
@@ -115,9 +119,9 @@ def slices_mapping(rule: object) -> dict[str, Any]:
 def _column(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise InvalidPolicyError(f"expected the name of a column such as carrier, or distance:4 for four quantile bins; found {value!r}.")
-    name, colon, bins = value.rpartition(":")
-    if colon and bins.isdecimal() and (not name or int(bins) < 2):
-        raise InvalidPolicyError(f"expected a column and at least two bins, as distance:4; found {value!r}.")
+    found = _BINS.fullmatch(value)
+    if found and found[1] not in _BIN_COUNTS:
+        raise InvalidPolicyError(f"expected a column and its quantile bins, from 2 to {MAX_BINS}, as distance:4; found {value!r}.")
     return value
 
 

@@ -37,9 +37,10 @@ def test_slices_are_written_as_they_were_given(make):
         ({"by": 3}, "by", "expected the name of a column such as carrier, or distance:4"),
         ({"by": " "}, "by", "expected the name of a column"),
         ({"by": ["carrier"]}, "by", "expected the name of a column"),
-        ({"by": "distance:1"}, "by", "at least two bins, as distance:4; found 'distance:1'"),
-        ({"by": "distance:0"}, "by", "at least two bins"),
-        ({"by": ":4"}, "by", "expected a column and at least two bins"),
+        ({"by": "distance:1"}, "by", "bins, from 2 to 100, as distance:4; found 'distance:1'"),
+        ({"by": "distance:0"}, "by", "from 2 to 100"),
+        ({"by": "distance:101"}, "by", "from 2 to 100"),
+        ({"by": "distance:04"}, "by", "from 2 to 100"),
         ({"by": "carrier", "values": "AA"}, "values", "expected a list of slices such as [AA, UA]; found 'AA'"),
         ({"by": "carrier", "values": []}, "values", "expected a list of slices"),
         ({"by": "carrier", "values": ["AA", " "]}, "values[1]", "as text or a whole number; found ' '"),
@@ -69,7 +70,7 @@ def test_slices_without_a_column_are_refused(make):
 
 
 @ANY_RULE
-@pytest.mark.parametrize("by", ["a:b", "1", "a:4:8", "month:12", "Größe"])
+@pytest.mark.parametrize("by", ["a:b", "1", "a:4:8", "month:12", "Größe", "a:2", "a:100", ":4", "a:1234567890"])
 def test_any_column_may_be_named(make, by):
     assert make(by=by).by == by
 
