@@ -19,7 +19,7 @@ _FEW = 6
 
 def summary(report: ModelReport) -> Section:
     """The first thing that is read."""
-    version, champion, newest = report.version, report.state.model.champion, report.newest_decision
+    version, champion, newest = report.version, report.model.champion, report.newest_decision
     judged = None if newest is None else f"{newest.outcome} at {newest.decided_at:%Y-%m-%d %H:%M:%S}Z"
     facts = {
         "version": version.ref,
@@ -42,17 +42,20 @@ def known_limits(report: ModelReport) -> Section:
 
 def model(report: ModelReport) -> Section:
     """What the model is for and who answers for it."""
-    state = report.state
+    found, standing = report.model, report.standing
+    is_frozen = standing.is_frozen_at(report.at)
     facts = {
-        "model": state.model.name,
-        "purpose": state.model.purpose,
-        "owner": state.model.owner,
-        "risk tier": state.model.risk_tier,
-        "versions": state.model.versions,
-        "changes of the champion": state.model.revision,
-        "only policy that may decide": state.locked_policy or "any",
-        "frozen until": state.frozen_until or "not frozen",
+        "model": found.name,
+        "purpose": found.purpose,
+        "owner": found.owner,
+        "risk tier": found.risk_tier,
+        "versions": found.versions,
+        "changes of the champion": found.revision,
+        "only policy that may decide": standing.locked_policy or "any",
+        "frozen until": standing.frozen_until if is_frozen else "not frozen",
     }
+    if is_frozen:
+        facts |= {"frozen by": standing.frozen_by, "frozen because": standing.frozen_reason}
     return Section(title="Model", blocks=[Facts(pairs=facts)])
 
 

@@ -64,9 +64,9 @@ class Listing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """A drawing whose facts also stand in a table near it."""
+    """Drawings side by side, whose facts also stand in a table near them."""
 
-    svg: str
+    drawings: Sequence[str]
     caption: str
 
 

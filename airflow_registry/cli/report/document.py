@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_registry.cli import documents
 from airflow_registry.domain.diff import compare
-from airflow_registry.domain.report import limits
+from airflow_registry.domain.report import gains, limits
 
 if TYPE_CHECKING:
     from airflow_registry.domain.report import DecisionRecord, EvaluationRecord, HistoryPoint, Measure, ModelReport
@@ -23,11 +23,12 @@ def document(report: ModelReport) -> dict[str, Any]:
         "at": report.at,
         "registry": report.registry,
         "deployment": report.deployment,
-        "model": {**documents.model(report.state.model), **_fields(report.state, without=("model",))},
+        "model": {**documents.model(report.model), **_fields(report.standing)},
         "version": documents.version(report.version),
         "limits": list(limits(report)),
         "what_changed": _what_changed(report),
         "evaluations": [_evaluation(entry) for entry in report.evaluations],
+        "gains": [_fields(gain) for gain in gains(report)],
         "decisions": [_decision(entry) for entry in report.decisions],
         "votes": [_fields(vote) for vote in report.votes],
         "waivers": [_fields(waiver) for waiver in report.waivers],
@@ -35,7 +36,11 @@ def document(report: ModelReport) -> dict[str, Any]:
         "champions": [_fields(tenure) for tenure in report.tenures],
         "scoring": {**_fields(report.scoring), "unrecorded": [_fields(use) for use in report.scoring.unrecorded]},
         "history": [_point(point) for point in report.history],
-        "audit": {**_fields(report.audit), "entries": [_fields(entry) for entry in report.audit.entries]},
+        "audit": {
+            **_fields(report.audit),
+            "head": {"seq": report.audit.head.seq, "hash": report.audit.head.hash},
+            "entries": [_fields(entry) for entry in report.audit.entries],
+        },
     }
 
 

@@ -9,7 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from airflow_registry.cli.render import shown
-from airflow_registry.cli.report.blocks import Code, Facts, Figure, Grid, Listing, Text, fact, said
+from airflow_registry.cli.report.blocks import MISSING, Code, Facts, Figure, Grid, Listing, Text, fact, said
 from airflow_registry.cli.report.style import STYLE
 
 if TYPE_CHECKING:
@@ -61,13 +61,14 @@ def _block(block: Block) -> Iterator[str]:
             items = "".join(f"<li>{_text(item)}</li>\n" for item in block.items)
             yield f"<ul>\n{items}</ul>\n" if items else f"<p>{_text(block.empty)}</p>\n"
         case Figure():
-            yield f"<figure>\n{block.svg}<figcaption>{_text(block.caption)}</figcaption>\n</figure>\n"
+            drawings = "".join(block.drawings)
+            yield f'<figure>\n<div class="drawings">\n{drawings}</div>\n<figcaption>{_text(block.caption)}</figcaption>\n</figure>\n'
 
 
 def _facts(block: Facts) -> Iterator[str]:
     yield "<dl>\n"
     for name, value in block.pairs.items():
-        yield f"<dt>{_text(name)}</dt><dd{_missing(value)}>{_text(fact(value))}</dd>\n"
+        yield f"<dt>{_text(name)}</dt><dd{_missing(fact(value))}>{_text(fact(value))}</dd>\n"
     yield "</dl>\n"
 
 
@@ -87,7 +88,9 @@ def _table(block: Grid) -> Iterator[str]:
     yield from (f'<th scope="col"{_number(is_number)}>{_text(name)}</th>' for name, is_number in zip(block.columns, numeric, strict=True))
     yield "</tr></thead>\n<tbody>\n"
     for row in block.rows:
-        cells = (f"<td{_number(is_number)}{_missing(cell)}>{_text(said(cell))}</td>" for cell, is_number in zip(row, numeric, strict=True))
+        cells = (
+            f"<td{_number(is_number)}{_missing(said(cell))}>{_text(said(cell))}</td>" for cell, is_number in zip(row, numeric, strict=True)
+        )
         yield f"<tr>{''.join(cells)}</tr>\n"
     yield "</tbody>\n</table></div>\n"
 
@@ -96,5 +99,5 @@ def _number(is_number: bool) -> str:
     return ' class="number"' if is_number else ""
 
 
-def _missing(value: object) -> str:
-    return ' data-missing="yes"' if value is None else ""
+def _missing(text: str) -> str:
+    return ' data-missing="yes"' if text == MISSING else ""

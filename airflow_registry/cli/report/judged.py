@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airflow_registry.cli.report import figures
 from airflow_registry.cli.report.blocks import Code, Facts, Grid, Section, Text
 
 if TYPE_CHECKING:
@@ -18,22 +19,25 @@ def decisions(report: ModelReport) -> Section:
     if not report.decisions:
         return Section(title="Decisions", blocks=[Text(text="The gate has never judged this version.")])
     newest_first = list(reversed(report.decisions))
-    blocks = [block for record in newest_first[:FULL] for block in _decision(record)]
+    blocks: list[Block] = [block for record in newest_first[:FULL] for block in _decision(record)]
     policies = {record.decision.policy_digest: record for record in report.decisions[-FULL:]}
+    blocks[2:2] = figures.weighed(report)
     return Section(title="Decisions", blocks=[*blocks, *_older(newest_first[FULL:]), *map(_policy, reversed(policies.values()))])
 
 
 def people(report: ModelReport) -> Section:
     """Votes and waivers."""
-    votes = [(vote.at, vote.person, vote.choice, vote.comment or "") for vote in report.votes]
-    waivers = [(waiver.rule, waiver.person, waiver.reason, waiver.expires_at, waiver.uid) for waiver in report.waivers]
+    votes = [(vote.at, vote.person, vote.choice, vote.comment or "", vote.policy_digest) for vote in report.votes]
+    waivers = [
+        (waiver.rule, waiver.person, waiver.reason, waiver.expires_at, waiver.withdrawn_at or "", waiver.uid) for waiver in report.waivers
+    ]
     return Section(
         title="People",
         blocks=[
-            Grid(title="Votes", columns=("at", "person", "vote", "comment"), rows=votes, empty="Nobody voted."),
+            Grid(title="Votes", columns=("at", "person", "vote", "comment", "under the policy"), rows=votes, empty="Nobody voted."),
             Grid(
                 title="Waivers",
-                columns=("rule that was lifted", "by", "reason", "until", "waiver"),
+                columns=("rule that was lifted", "by", "reason", "until", "withdrawn", "waiver"),
                 rows=waivers,
                 empty="No rule was lifted for this version.",
             ),
@@ -55,10 +59,10 @@ def _decision(record: DecisionRecord) -> list[Block]:
         "policy came from": record.source or "given in Python",
     }
     rows = [
-        (reason.ruling, reason.rule, reason.text, _or_blank(reason.lower), _or_blank(reason.rows), reason.waiver or "")
+        (reason.ruling, reason.rule, reason.text, _or_blank(reason.lower), reason.method or "", _or_blank(reason.rows), reason.waiver or "")
         for reason in found.reasons
     ]
-    columns = ("ruling", "rule", "reason", "lower limit of the gain", "rows", "waiver")
+    columns = ("ruling", "rule", "reason", "lower limit of the gain", "method", "rows", "waiver")
     title = f"{found.outcome} at {found.decided_at:%Y-%m-%d %H:%M:%S}Z"
     return [Grid(title=title, columns=columns, rows=rows, empty="The policy has no rules."), Facts(pairs=facts)]
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from airflow_registry.cli.report.blocks import Facts, Grid, Section, said
 
 if TYPE_CHECKING:
-    from airflow_registry.domain.report import AuditFact, ModelReport
+    from airflow_registry.domain.audit_report import AuditRecord
+    from airflow_registry.domain.report import ModelReport
 
 MOST = 50
 
@@ -63,14 +64,13 @@ def audit(report: ModelReport) -> Section:
     older = found.earlier + len(found.entries) - len(rows)
     columns = ("entry", "at", "who", "what", "about", "facts", "in words")
     note = f"{older:,} older entries are not listed." if older else ""
-    head = {"newest entry of the chain": found.seq, "its hash": found.head}
+    anchored = "the artifact store does not answer" if found.anchored_to is None else found.anchored_to or "never"
+    head = {"newest entry of the chain": found.head.seq, "its hash": found.head.hash, "anchored in the artifact store up to": anchored}
     return Section(title="Audit trail", blocks=[Facts(pairs=head), Grid(columns=columns, rows=rows, note=note)])
 
 
-def _words(entry: AuditFact) -> str:
-    if entry.text_digest is not None and entry.text is None:
-        return f"erased ({entry.text_digest})"
-    return entry.text or ""
+def _words(entry: AuditRecord) -> str:
+    return "(erased)" if entry.is_erased else entry.text or ""
 
 
 def _why(decision: str | None, reason: str | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_registry.cli.render import shown
+from airflow_registry.cli.report import figures
 from airflow_registry.cli.report.blocks import Facts, Grid, Section, Text
 from airflow_registry.domain.metrics import known_goal
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from airflow_registry.cli.report.blocks import Block
     from airflow_registry.domain.evaluation import Evaluation
-    from airflow_registry.domain.report import EvaluationRecord, Measure, ModelReport
+    from airflow_registry.domain.report import EvaluationRecord, HistoryPoint, Measure, ModelReport
 
 WORST = 30
 USUAL = ("roc_auc", "auc", "accuracy", "log_loss", "r2", "rmse", "mae")
@@ -25,8 +26,8 @@ def evaluations(report: ModelReport) -> list[Section]:
     if not report.evaluations:
         return [Section(title="Evaluation", blocks=[Text(text="No evaluation is recorded.")])]
     detailed = [_detailed(report, record) for record in report.detailed]
-    others = [record for record in report.evaluations if not record.measures]
-    return [*detailed, *([_mentioned(report, others)] if others else [])]
+    rest = [record for record in report.evaluations if not record.measures]
+    return [*detailed, *([_mentioned(report, rest)] if rest else []), *_history(report)]
 
 
 def primary(report: ModelReport, names: Iterable[str]) -> list[str]:
@@ -39,17 +40,8 @@ def primary(report: ModelReport, names: Iterable[str]) -> list[str]:
 
 def others(report: ModelReport, record: EvaluationRecord) -> list[int]:
     """The other versions of an evaluation: the champion first."""
-    champion = report.state.model.champion
+    champion = report.model.champion
     return sorted((number for number in record.evaluation.results if number != report.version.number), key=lambda n: (n != champion, n))
-
-
-def slices_of(report: ModelReport, record: EvaluationRecord, name: str) -> tuple[list[Measure], int]:
-    """The worst slices of the version in one metric, and how many more there are. A value that is not finite is the worst."""
-    number = report.version.number
-    found = [entry for entry in record.measures if entry.number == number and entry.metric.name == name and entry.metric.slice]
-    sign = -1 if known_goal(name) == "minimize" else 1
-    found.sort(key=lambda entry: (entry.metric.value is not None, sign * (entry.metric.value or 0.0), entry.metric.slice))
-    return found[:WORST], max(0, len(found) - WORST)
 
 
 def cell(measure: Measure | None) -> object:
@@ -64,6 +56,10 @@ def _detailed(report: ModelReport, record: EvaluationRecord) -> Section:
     names = primary(report, (entry.metric.name for entry in record.of(report.version.number)))
     sliced = primary(report, (entry.metric.name for entry in record.measures if entry.metric.slice))
     blocks: list[Block] = [Facts(pairs=_about(record)), _overall(report, record, names), *_remarks(record)]
+    numbers = [report.version.number, *others(report, record)]
+    if names:
+        blocks += figures.by_slice(record, numbers, names[0], WORST)
+    blocks += figures.of_scores(record, report.version.number)
     blocks += [_by_slice(report, record, name, is_first=place == 0) for place, name in enumerate(sliced)]
     return Section(title=f"Evaluation on {_name(record.evaluation)}", blocks=blocks)
 
@@ -110,7 +106,7 @@ def _overall(report: ModelReport, record: EvaluationRecord, names: Sequence[str]
 
 
 def _heading(report: ModelReport, number: int) -> str:
-    return f"v{number} (champion)" if number == report.state.model.champion else f"v{number}"
+    return f"v{number} (champion)" if number == report.model.champion else f"v{number}"
 
 
 def _remarks(record: EvaluationRecord) -> list[Block]:
@@ -122,7 +118,8 @@ def _remarks(record: EvaluationRecord) -> list[Block]:
 
 
 def _by_slice(report: ModelReport, record: EvaluationRecord, name: str, *, is_first: bool) -> Grid:
-    worst, more = slices_of(report, record, name)
+    found_worst = record.worst(report.version.number, name)
+    worst, more = found_worst[:WORST], len(found_worst) - WORST
     beside = others(report, record)
     wanted = {entry.metric.slice for entry in worst}
     found = {(e.metric.slice, e.number): e for e in record.measures if e.metric.name == name and e.metric.slice in wanted}
@@ -131,7 +128,7 @@ def _by_slice(report: ModelReport, record: EvaluationRecord, name: str, *, is_fi
         for entry in worst
     ]
     columns = ("slice", "rows", *(_heading(report, number) for number in (report.version.number, *beside)))
-    note = f"The {WORST} worst slices; {more:,} more are in the JSON form of this report." if more else ""
+    note = f"The {WORST} worst slices; {more:,} more are in the JSON form of this report." if more > 0 else ""
     return Grid(title=f"{name} by slice, worst first", columns=columns, rows=rows, note=note, folded=not is_first)
 
 
@@ -153,3 +150,22 @@ def _mentioned(report: ModelReport, records: Sequence[EvaluationRecord]) -> Sect
 
 def _more(count: int) -> str:
     return f"{count - WORST:,} older ones are in the JSON form of this report." if count > WORST else ""
+
+
+def _history(report: ModelReport) -> list[Section]:
+    """The metrics of the newest versions, on the same data where that is known."""
+    names = primary(report, {point.metric.name for point in report.history})
+    numbers = sorted({point.number for point in report.history}, reverse=True)
+    if len(numbers) < 2:
+        return []
+    known = {(point.number, point.metric.name): point for point in report.history}
+    rows = [(f"v{number}", *(_past(known.get((number, name))) for name in names)) for number in numbers]
+    note = "* on other data than the newest evaluation of this version, so that it does not compare."
+    grid = Grid(columns=("version", *names), rows=rows, note=note, folded=True, title="Values")
+    return [Section(title="Metrics over versions", blocks=[*figures.history(report, names), grid])]
+
+
+def _past(point: HistoryPoint | None) -> str:
+    if point is None:
+        return ""
+    return f"{point.metric.as_float:.6g}{'' if point.same_data else ' *'}"

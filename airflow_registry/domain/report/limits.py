@@ -83,7 +83,7 @@ def _of_decision(report: ModelReport) -> Iterator[str]:
         yield f"The newest decision of the gate is {newest.outcome}."
     elif newest.expires_at is not None and newest.expires_at <= report.at and report.version.stage is not Stage.PRODUCTION:
         yield f"The approval expired at {newest.expires_at:%Y-%m-%d %H:%M} UTC."
-    overrides = [change for change in report.changes if change.to_stage is Stage.PRODUCTION and change.decision is None]
+    overrides = [change for change in report.changes if change.is_override]
     if overrides:
         yield f"It came into PRODUCTION without a decision of the gate ({_some(change.by for change in overrides)})."
     if newest is not None and any(reason.ruling is Ruling.NOT_APPLICABLE for reason in newest.reasons):
@@ -91,9 +91,11 @@ def _of_decision(report: ModelReport) -> Iterator[str]:
 
 
 def _of_people(report: ModelReport) -> Iterator[str]:
-    lifted = [waiver for waiver in report.waivers if waiver.expires_at > report.at]
+    lifted = [waiver for waiver in report.waivers if waiver.holds_at(report.at)]
     if lifted:
-        yield f"Rules lifted by a waiver: {_some(f'{waiver.rule} (by {waiver.person})' for waiver in lifted)}."
+        yield f"Rules that a waiver lifts: {_some(f'{waiver.rule} (by {waiver.person})' for waiver in lifted)}."
+    if report.standing.is_frozen_at(report.at):
+        yield f"The model is frozen: no version is promoted automatically before {report.standing.frozen_until:%Y-%m-%d %H:%M} UTC."
 
 
 def _of_scoring(report: ModelReport) -> Iterator[str]:
@@ -103,7 +105,8 @@ def _of_scoring(report: ModelReport) -> Iterator[str]:
         share = 100 * scoring.quarantined / total
         yield f"{scoring.quarantined:,} of {total:,} rows ({share:.3g} %) that it should have scored did not fit and were set aside."
     if scoring.unfinished:
-        yield f"{scoring.unfinished:,} writes were begun and never committed: their output may be half-written."
+        writes = "write was" if scoring.unfinished == 1 else "writes were"
+        yield f"{scoring.unfinished:,} {writes} begun and never committed: the output may be half-written."
     if scoring.unrecorded:
         runs = len(scoring.unrecorded)
         given = "run was" if runs == 1 else "runs were"
@@ -131,11 +134,17 @@ def _of_artifact(report: ModelReport) -> Iterator[str]:
 
 
 def _of_records(report: ModelReport) -> Iterator[str]:
-    model, version = report.state.model, report.version
+    model, version = report.model, report.version
     facts = {"purpose": model.purpose, "owner": model.owner, "risk tier": model.risk_tier}
     missing = [name for name, value in {**facts, "git commit": version.lineage.git_commit}.items() if not value]
     if missing:
         yield f"Not recorded: {_some(missing)}."
+    anchored, newest = report.audit.anchored_to, report.audit.entries[-1].seq if report.audit.entries else 0
+    if anchored is not None and anchored < newest:
+        yield (
+            f"The audit is anchored up to entry {anchored}, and the newest one about this version is {newest}: whoever can write to the "
+            "database could have computed those between anew."
+        )
     if version.origin is not None:
         yield "It was copied from another registry; what happened there is told as its origin and was not checked here."
 

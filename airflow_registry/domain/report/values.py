@@ -9,37 +9,25 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from airflow_registry.domain.metrics import known_goal
 from airflow_registry.domain.stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
+    from airflow_registry.domain.audit import AuditHead
+    from airflow_registry.domain.audit_report import AuditRecord
     from airflow_registry.domain.evaluation import Evaluation
     from airflow_registry.domain.ledger import UnrecordedUse
     from airflow_registry.domain.metrics import Metric
     from airflow_registry.domain.model import ModelVersion, RegisteredModel
-    from airflow_registry.domain.people import Vote, Waiver
+    from airflow_registry.domain.people import Standing, Vote, Waiver
     from airflow_registry.domain.promotion import Decision, Promotion
+    from airflow_registry.domain.stats.calibration import Bin
+    from airflow_registry.domain.stats.single import Interval
 
 _NOTHING: Mapping[Any, Any] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
-    """Where the true value of a metric lies, had there been endlessly many rows like these.
-
-    Attributes:
-        low: Lower limit in the metric's unit.
-        high: Upper limit.
-        confidence: Of both sides together, in (0, 1).
-        method: How it was computed, in words: `Wilson`, `DeLong`.
-    """
-
-    low: float
-    high: float
-    confidence: float
-    method: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,25 +40,6 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bin:
-    """Rows whose score lies in one part of [0, 1].
-
-    Attributes:
-        low: Lower end of the part.
-        high: Upper end.
-        rows: How many (count).
-        positives: How many of them are of the positive class (count).
-        mean_score: Mean score of the rows; None if there are none.
-    """
-
-    low: float
-    high: float
-    rows: int
-    positives: int
-    mean_score: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationRecord:
     """One evaluation as the report shows it.
 
@@ -79,7 +48,7 @@ class EvaluationRecord:
         recorded_by: Who stored it.
         measures: Metrics of every version, overall and by slice; () for an evaluation that is only mentioned.
         bins: Scores of a binary model by version number, for the diagrams; empty where the rows do not allow it.
-        uses: In how many decisions about this model the data has been used (count); None if the data has no digest.
+        uses: How many decisions about this model have looked at the data (count); None if they have no digest.
         problem: Why there are no intervals, as a sentence; None if there are.
     """
 
@@ -93,6 +62,14 @@ class EvaluationRecord:
     def of(self, number: int, slice_: str = "") -> tuple[Measure, ...]:
         """The measures of one version: on all rows, or on one slice."""
         return tuple(entry for entry in self.measures if entry.number == number and entry.metric.slice == slice_)
+
+    def worst(self, number: int, name: str) -> tuple[Measure, ...]:
+        """All slices of one version in one metric, the worst first: what is not finite, then the lowest where higher is better."""
+        sign = -1 if known_goal(name) == "minimize" else 1
+        found = (entry for entry in self.measures if entry.number == number and entry.metric.name == name and entry.metric.slice)
+        return tuple(
+            sorted(found, key=lambda entry: (entry.metric.value is not None, sign * (entry.metric.value or 0), entry.metric.slice))
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,41 +140,20 @@ class ScoringRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AuditFact:
-    """One entry of the audit chain about the version or its model.
-
-    Attributes:
-        seq: Its place in the chain.
-        text: The free text that it covers by digest; None if there is none, or if it was erased.
-        text_digest: Digest of that text; None if there never was one.
-    """
-
-    seq: int
-    at: datetime
-    actor: str
-    action: str
-    subject: str
-    body: Mapping[str, Any]
-    text: str | None
-    text_digest: str | None
-    hash: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditRecord:
-    """Entries about the version, and the head of the whole chain when they were read.
+class AuditTrail:
+    """Entries of the audit chain about the version, and the head of the whole chain when they were read.
 
     Attributes:
         entries: The newest ones, oldest first.
         earlier: How many older ones are not listed (count).
-        seq: Place of the chain's newest entry, of whatever model.
-        head: Its hash: whoever keeps it can prove later that nothing before it was changed.
+        head: The chain's newest entry, of whatever model: whoever keeps its hash can prove later that nothing before it was changed.
+        anchored_to: The newest entry whose hash is also kept in the artifact store; 0 if none is, None if the store did not answer.
     """
 
-    entries: tuple[AuditFact, ...]
+    entries: tuple[AuditRecord, ...]
     earlier: int
-    seq: int
-    head: str
+    head: AuditHead
+    anchored_to: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,21 +170,6 @@ class HistoryPoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelState:
-    """What holds for the model as a whole.
-
-    Attributes:
-        model: Name, owner, purpose, risk tier, champion.
-        locked_policy: Digest of the only policy that may decide; None for any.
-        frozen_until: No automatic promotion before; None if it is not frozen.
-    """
-
-    model: RegisteredModel
-    locked_policy: str | None = None
-    frozen_until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelReport:
     """Everything that the registry knows about one version at one moment.
 
@@ -236,13 +177,14 @@ class ModelReport:
         at: When the facts were read.
         registry: The name of the registry, different for every database.
         deployment: Which Airflow installation asked.
-        state: The model.
+        model: The model.
+        standing: What people have laid down for it: a locked policy, a freeze.
         version: The version.
         previous: What it is compared with in "what changed": the champion of its newest decision, else the version before it.
         evaluations: Newest first.
         decisions: Oldest first.
         votes: Oldest first.
-        waivers: Rules that were lifted for it.
+        waivers: Rules that were lifted for it; those that were withdrawn too.
         changes: Stage changes of this version, oldest first.
         tenures: Who was champion of the model when, oldest first.
         scoring: What it wrote.
@@ -253,7 +195,8 @@ class ModelReport:
     at: datetime
     registry: str
     deployment: str
-    state: ModelState
+    model: RegisteredModel
+    standing: Standing
     version: ModelVersion
     previous: ModelVersion | None = None
     evaluations: tuple[EvaluationRecord, ...] = ()
@@ -264,7 +207,7 @@ class ModelReport:
     tenures: tuple[Tenure, ...] = ()
     scoring: ScoringRecord = field(default_factory=ScoringRecord)
     history: tuple[HistoryPoint, ...] = ()
-    audit: AuditRecord
+    audit: AuditTrail
 
     @property
     def detailed(self) -> tuple[EvaluationRecord, ...]:

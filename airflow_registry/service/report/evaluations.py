@@ -10,7 +10,7 @@ from airflow_registry.sql import rows
 from airflow_registry.sql.statements import report as statements
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy.engine import RowMapping
 
@@ -29,7 +29,8 @@ def records(tx: Transaction, row: VersionRow) -> tuple[EvaluationRecord, ...]:
     found = {entry.sequence: entry for entry in _read(tx, row, ids, slices=False)}
     found |= {entry.sequence: entry for entry in _read(tx, row, detailed, slices=True)}
     recorders = {head["id"]: head["recorded_by"] for head in heads}
-    return tuple(_record(found[key], recorders[key], is_detailed=key in detailed) for key in ids)
+    uses = {found["data_digest"]: found["uses"] for found in tx.all(statements.data_uses(row.model.id))}
+    return tuple(_record(found[key], recorders[key], uses, is_detailed=key in detailed) for key in ids)
 
 
 def _detailed(heads: Sequence[RowMapping]) -> list[int]:
@@ -47,8 +48,9 @@ def _read(tx: Transaction, row: VersionRow, ids: Sequence[int], *, slices: bool)
     return rows.evaluations(tx.all(statements.metrics_in(row.model.id, versions, ids, slices=slices)), row.model.name)
 
 
-def _record(evaluation: Evaluation, recorded_by: str, *, is_detailed: bool) -> EvaluationRecord:
-    record = EvaluationRecord(evaluation=evaluation, recorded_by=recorded_by)
+def _record(evaluation: Evaluation, recorded_by: str, uses: Mapping[str, int], *, is_detailed: bool) -> EvaluationRecord:
+    digest = None if evaluation.data is None else evaluation.data.digest
+    record = EvaluationRecord(evaluation=evaluation, recorded_by=recorded_by, uses=None if digest is None else uses.get(digest, 0))
     if not is_detailed:
         return record
     found = (Measure(number=number, metric=metric) for number, metrics in evaluation.results.items() for metric in metrics)

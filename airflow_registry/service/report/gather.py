@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from airflow_registry.domain.audit import AuditHead
+from airflow_registry.domain.audit_report import AuditRecord
 from airflow_registry.domain.ledger import UnrecordedUse
 from airflow_registry.domain.metrics import Metric
 from airflow_registry.domain.report import (
-    AuditFact,
-    AuditRecord,
+    AuditTrail,
     DecisionRecord,
     HistoryPoint,
     ModelReport,
-    ModelState,
     ScoringRecord,
     tenures,
 )
+from airflow_registry.errors import RegistryError
 from airflow_registry.service import read
+from airflow_registry.service.audit.anchoring import newest_anchored
+from airflow_registry.service.people.standing import standing, vote, waiver
 from airflow_registry.service.report import evaluations
+from airflow_registry.service.report.intervals import with_intervals
 from airflow_registry.sql import catalog, rows
-from airflow_registry.sql.statements import audit, judgements, ledger, models
+from airflow_registry.sql.statements import audit, judgements, ledger, models, people
 from airflow_registry.sql.statements import report as statements
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from sqlalchemy.engine import RowMapping
 
     from airflow_registry.domain.model import ModelVersion
     from airflow_registry.domain.report import EvaluationRecord
@@ -45,22 +52,27 @@ def gather(core: Core, ref: str) -> ModelReport:
     version = read.get(core, ref)
     with core.store.read() as tx:
         row = catalog.need_version(tx, catalog.need_model(tx, version.model), version.number)
-        return _report(core, tx, row)
+        found = _report(core, tx, row)
+    evaluated = tuple(with_intervals(core, record, version.number) for record in found.evaluations)
+    return replace(found, evaluations=evaluated, audit=replace(found.audit, anchored_to=_anchored_to(core)))
 
 
 def _report(core: Core, tx: Transaction, row: VersionRow) -> ModelReport:
     changes = tuple(rows.promotion(found) for found in tx.all(judgements.promotions_of(row.model.id)))
-    decisions = _decisions(tx, row)
+    decisions = tuple(_decision(entry) for entry in tx.all(statements.decisions_about(row.model.id, row.id)))
     evaluated = evaluations.records(tx, row)
     return ModelReport(
         at=core.now(),
         registry=str(tx.scalar(audit.registry_uid())),
         deployment=core.settings.deployment,
-        state=_state(tx, row),
+        model=next(rows.registered_model(found) for found in tx.all(models.all_models()) if found["id"] == row.model.id),
+        standing=standing(tx, row.model),
         version=row.value,
         previous=_previous(tx, row, decisions),
         evaluations=evaluated,
         decisions=decisions,
+        votes=tuple(vote(entry) for entry in tx.all(people.votes_about(row.id))),
+        waivers=tuple(waiver(entry) for entry in tx.all(people.waivers_about(row.id))),
         changes=tuple(change for change in changes if change.number == row.value.number),
         tenures=tenures(changes),
         scoring=_scoring(tx, row),
@@ -69,24 +81,14 @@ def _report(core: Core, tx: Transaction, row: VersionRow) -> ModelReport:
     )
 
 
-def _state(tx: Transaction, row: VersionRow) -> ModelState:
-    state = tx.one(statements.model_state(row.model.id))
-    model = next(found for found in tx.all(models.all_models()) if found["id"] == row.model.id)
-    return ModelState(model=rows.registered_model(model), locked_policy=state["locked_policy"], frozen_until=state["frozen_until"])
-
-
-def _decisions(tx: Transaction, row: VersionRow) -> tuple[DecisionRecord, ...]:
-    found = [entry for entry in tx.all(judgements.decisions_of(row.model.id)) if entry["version_id"] == row.id]
-    return tuple(
-        DecisionRecord(
-            decision=rows.decision(entry),
-            policy=entry["policy"],
-            source=entry["policy_source"],
-            by=entry["decided_by"],
-            dag_id=entry["dag_id"],
-            run_id=entry["run_id"],
-        )
-        for entry in found
+def _decision(entry: RowMapping) -> DecisionRecord:
+    return DecisionRecord(
+        decision=rows.decision(entry),
+        policy=entry["policy"],
+        source=entry["policy_source"],
+        by=entry["decided_by"],
+        dag_id=entry["dag_id"],
+        run_id=entry["run_id"],
     )
 
 
@@ -121,9 +123,23 @@ def _history(tx: Transaction, row: VersionRow, evaluated: Sequence[EvaluationRec
     return tuple(chosen.values())
 
 
-def _audit(tx: Transaction, row: VersionRow) -> AuditRecord:
+def _audit(tx: Transaction, row: VersionRow) -> AuditTrail:
     subjects = (row.value.ref, str(row.model.name))
-    found = [AuditFact(**{name: entry[name] for name in AuditFact.__slots__}) for entry in tx.all(statements.audited(subjects, AUDITED))]
+    found = tuple(_entry(entry) for entry in reversed(tx.all(statements.audited(subjects, AUDITED))))
     head = tx.one(audit.head())
     earlier = tx.scalar(statements.count_audited(subjects)) - len(found)
-    return AuditRecord(entries=tuple(reversed(found)), earlier=earlier, seq=head["seq"], head=head["hash"])
+    return AuditTrail(entries=found, earlier=earlier, head=AuditHead(seq=head["seq"], hash=head["hash"]), anchored_to=None)
+
+
+def _entry(entry: RowMapping) -> AuditRecord:
+    names = ("seq", "at", "deployment", "actor", "action", "subject", "body", "text", "hash")
+    is_erased = entry["text_digest"] is not None and entry["text"] is None
+    return AuditRecord(**{name: entry[name] for name in names}, is_erased=is_erased)
+
+
+def _anchored_to(core: Core) -> int | None:
+    """The newest entry that the artifact store knows; a store that does not answer is no reason to have no report."""
+    try:
+        return newest_anchored(core)
+    except RegistryError:
+        return None

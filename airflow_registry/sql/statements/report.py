@@ -6,8 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
-from airflow_registry.sql.statements.judgements import evaluations_with
-from airflow_registry.sql.tables import audit, audit_texts, evaluations, ledger, ledger_commits, metrics, models, partitions, versions
+from airflow_registry.sql.statements.judgements import decisions_of, evaluations_with
+from airflow_registry.sql.tables import (
+    audit,
+    audit_texts,
+    decision_data,
+    decisions,
+    evaluations,
+    ledger,
+    ledger_commits,
+    metrics,
+    partitions,
+    versions,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,9 +26,11 @@ if TYPE_CHECKING:
     from sqlalchemy import Select
 
 
-def model_state(model_id: int) -> Select[Any]:
-    """What holds for a model: whether a policy is locked, or promotions are frozen."""
-    return select(models.c.locked_policy, models.c.frozen_until).where(models.c.id == model_id)
+def data_uses(model_id: int) -> Select[Any]:
+    """How many decisions about a model have looked at which data."""
+    joined = decision_data.join(decisions, decisions.c.id == decision_data.c.decision_id)
+    counted = select(decision_data.c.data_digest, func.count().label("uses")).select_from(joined)
+    return counted.where(decisions.c.model_id == model_id).group_by(decision_data.c.data_digest)
 
 
 def evaluations_about(version_id: int) -> Select[Any]:
@@ -30,6 +43,11 @@ def evaluations_about(version_id: int) -> Select[Any]:
 def versions_in(evaluation_ids: Sequence[int]) -> Select[Any]:
     """Rows of all versions that have metrics in these evaluations."""
     return select(metrics.c.version_id).where(metrics.c.evaluation_id.in_(evaluation_ids)).distinct()
+
+
+def decisions_about(model_id: int, version_id: int) -> Select[Any]:
+    """All decisions about one version, oldest first."""
+    return decisions_of(model_id).where(decisions.c.version_id == version_id)
 
 
 def metrics_in(model_id: int, version_ids: Sequence[int], evaluation_ids: Sequence[int], *, slices: bool) -> Select[Any]:
