@@ -27,10 +27,10 @@ def check_rules(numbered: Iterable[tuple[int, object]], faults: Faults) -> None:
             continue
         _check_repetition(number, rule, known, faults)
         known.append((number, rule))
-    thresholds = [rule for _, rule in known if isinstance(rule, Threshold)]
-    for one, other in combinations(thresholds, 2):
-        if _look_at_the_same(one, other):
-            _check_overlap(one, other, faults)
+    thresholds = [(number, rule) for number, rule in known if isinstance(rule, Threshold)]
+    for (first, one), (number, other) in combinations(thresholds, 2):
+        if _look_at_the_same(one, other) and (bounds := _empty_bounds(one, other)):
+            faults.add(f"rules[{number}]", f"with rules[{first}], no value of {bounds}.")
     _check_goals([rule for _, rule in known if isinstance(rule, Comparison)], faults)
 
 
@@ -51,12 +51,12 @@ def _look_at_the_same(one: Threshold, other: Threshold) -> bool:
     return one.values is None or other.values is None or not set(one.values).isdisjoint(other.values)
 
 
-def _check_overlap(one: Threshold, other: Threshold, faults: Faults) -> None:
+def _empty_bounds(one: Threshold, other: Threshold) -> str | None:
+    """The bounds of both in words if no value lies between them."""
     floor = max(-math.inf if rule.at_least is None else rule.at_least for rule in (one, other))
     ceiling = min(math.inf if rule.at_most is None else rule.at_most for rule in (one, other))
-    if floor > ceiling:
-        where = "" if one.by is None else f" by {one.by!r}"
-        faults.add("rules", f"no value of {one.metric!r}{where} can be at least {floor!r} and at most {ceiling!r}.")
+    where = "" if one.by is None else f" by {one.by!r}"
+    return f"{one.metric!r}{where} can be at least {floor!r} and at most {ceiling!r}" if floor > ceiling else None
 
 
 def _check_goals(rules: list[Comparison], faults: Faults) -> None:

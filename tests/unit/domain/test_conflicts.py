@@ -16,7 +16,7 @@ def faults_of(*rules):
 class TestBounds:
     def test_bounds_that_no_value_satisfies_are_refused(self):
         assert faults_of(Threshold("auc", at_least=0.5), Threshold("auc", at_most=0.4)) == [
-            "rules: no value of 'auc' can be at least 0.5 and at most 0.4."
+            "rules[1]: with rules[0], no value of 'auc' can be at least 0.5 and at most 0.4."
         ]
 
     @pytest.mark.parametrize("values", [(None, None), (("AA",), None), (None, ("AA",)), (("AA", "UA"), ("AA", "DL"))])
@@ -25,7 +25,7 @@ class TestBounds:
         [fault] = faults_of(
             Threshold("auc", at_least=0.5, by="carrier", values=low), Threshold("auc", at_most=0.4, by="carrier", values=high)
         )
-        assert fault == "rules: no value of 'auc' by 'carrier' can be at least 0.5 and at most 0.4."
+        assert fault == "rules[1]: with rules[0], no value of 'auc' by 'carrier' can be at least 0.5 and at most 0.4."
 
     @pytest.mark.parametrize(
         "other",

@@ -8,7 +8,7 @@ import pytest
 
 import airflow_registry.domain as package
 
-MODULES = [f"{package.__name__}.{module.name}" for module in pkgutil.iter_modules(package.__path__)]
+MODULES = [module.name for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")]
 
 
 @pytest.mark.parametrize("name", MODULES)

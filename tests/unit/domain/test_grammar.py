@@ -138,7 +138,11 @@ class TestReading:
             ({"rules": [{"at_least": 1}]}, "rules[0].metric", "expected the name of a metric"),
             ({"rules": [{"metric": "auc", "at_least": None, "at_most": 1}]}, "rules[0].at_least", "has no value"),
             ({"rules": [AUC | {"at_most": 0.4}]}, "rules[0].at_least", "above at_most"),
-            ({"rules": [AUC, {"metric": "auc", "at_most": 0.4}]}, "rules", "no value of 'auc' can be at least 0.5 and at most 0.4"),
+            (
+                {"rules": [AUC, {"metric": "auc", "at_most": 0.4}]},
+                "rules[1]",
+                "with rules[0], no value of 'auc' can be at least 0.5 and at most 0.4",
+            ),
             ({"rules": [AUC | {"by": 3}]}, "rules[0].by", "expected the name of a column"),
             ({"rules": [AUC | {"min_row": 200}]}, "rules[0].min_row", "Did you mean 'min_rows'?"),
             ({"rules": [{"predicts_rows": 10}]}, "rules[0].loads_within", "missing. Write loads_within: 60s."),
@@ -200,8 +204,8 @@ class TestReading:
         assert faults == [
             "rules[0].at_least: missing. Give at_least, at_most or both.",
             "rules[3]: says the same as rules[1], 'auc at least 0.5'. Keep one of the two.",
-            "rules: no value of 'auc' can be at least 0.5 and at most 0.1.",
-            "rules: no value of 'auc' can be at least 0.5 and at most 0.1.",
+            "rules[4]: with rules[1], no value of 'auc' can be at least 0.5 and at most 0.1.",
+            "rules[4]: with rules[3], no value of 'auc' can be at least 0.5 and at most 0.1.",
         ]
 
     def test_a_misspelt_key_never_overrides_the_right_one(self):
