@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def promotion_at(model_id: int, revision: int) -> Select[Any]:
     """How the champion of that revision got there, with the policy of its decision, NULL for an override or a rollback."""
     joined = promotions.outerjoin(decisions, decisions.c.id == promotions.c.decision_id)
-    wanted = select(promotions.c.promoted_at, promotions.c.to_stage, decisions.c.policy).select_from(joined)
+    wanted = select(promotions.c.promoted_at, decisions.c.policy).select_from(joined)
     return wanted.where(promotions.c.model_id == model_id, promotions.c.revision == revision)
 
 
