@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from airflow_registry.domain.model import ModelVersion, RegisteredModel
     from airflow_registry.domain.promotion import Decision, Promotion
 
-_INNER = frozenset({"access", "created", "model", "number"})  # said in other words, or by the command that knows
+_INNER = frozenset({"access", "audit_head", "created", "model", "number"})  # said in other words, or by the command that knows
 
 
 def model(found: RegisteredModel) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def version(found: ModelVersion) -> dict[str, Any]:
 
 def promotion(found: Promotion) -> dict[str, Any]:
     """A stage change."""
-    return _numbered(found)
+    return {**_numbered(found), "override": found.is_override}
 
 
 def decision(found: Decision) -> dict[str, Any]:

@@ -157,7 +157,8 @@ def _history_row(entry: Promotion | Decision) -> tuple[object, ...]:
 
     if isinstance(entry, Promotion):
         why = entry.reason or (entry.decision and f"decision {entry.decision}")
-        return entry.at, entry.number, f"{entry.from_stage} -> {entry.to_stage}", entry.by, why
+        marked = " OVERRIDE" if entry.is_override else ""
+        return entry.at, entry.number, f"{entry.from_stage} -> {entry.to_stage}{marked}", entry.by, why
     faults = [reason.text for reason in entry.reasons if reason.passed is False]
     compared = f"{entry.outcome} against v{entry.champion}" if entry.champion else str(entry.outcome)
     return entry.decided_at, entry.number, compared, "the gate", " ".join(faults) or f"decision {entry.uid}"

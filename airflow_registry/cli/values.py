@@ -10,7 +10,7 @@ from airflow_registry.cli.answer import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
 Value = TypeVar("Value")
 
@@ -77,6 +77,27 @@ def duration(text: str) -> timedelta:
         return parse_duration(text)
     except InvalidInputError as error:
         raise ArgumentTypeError(str(error)) from None
+
+
+def since(text: str) -> timedelta | datetime:
+    """`7d`, so long ago; or a time with its zone; or a day, which begins at midnight UTC.
+
+    >>> since("2026-01-31")
+    datetime.datetime(2026, 1, 31, 0, 0, tzinfo=datetime.timezone.utc)
+    """
+    from datetime import UTC, datetime
+
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        pass
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return duration(text)
+    if moment.tzinfo is None:
+        raise ArgumentTypeError(f"{text!r} has no time zone; expected for example 2026-01-31T12:00+01:00")
+    return moment
 
 
 def age(text: str) -> tuple[str, timedelta]:

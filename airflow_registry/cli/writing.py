@@ -96,4 +96,8 @@ def _moved(made: Promotion) -> Answer:
         else f"{ref} is in {made.to_stage} already; nothing changed."
     )
     replaced = [] if made.replaced is None else [f"{made.model}:{made.replaced} was champion before."]
-    return Answer(document={**documents.promotion(made), "created": made.created}, blocks=[" ".join([said, *replaced])])
+    head = [] if made.audit_head is None else [f"Audit head {made.audit_head}"]  # on a line of its own, to be kept and compared later
+    return Answer(
+        document={**documents.promotion(made), "created": made.created, "audit_head": made.audit_head},
+        blocks=[" ".join([said, *replaced]), *head],
+    )

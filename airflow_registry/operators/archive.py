@@ -9,6 +9,7 @@ from airflow_registry.domain.stage import Stage
 from airflow_registry.errors import IllegalTransitionError
 from airflow_registry.hooks.context import airflow_errors, run_key
 from airflow_registry.operators.base import RegistryOperator, check_text
+from airflow_registry.operators.promoting import log_audit_head
 from airflow_registry.operators.references import check_version, find_version
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class ArchiveModelOperator(RegistryOperator):
             self.linked_version = version = find_version(registry, self.version)
             change = self._archive(registry, version, context)
         self.log.info("%s went from %s to %s", version.ref, change.from_stage, change.to_stage)
+        log_audit_head(self, change)
         return change.to_json()
 
     def _archive(self, registry: Registry, version: ModelVersion, context: Context) -> Promotion:

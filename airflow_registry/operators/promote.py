@@ -86,7 +86,7 @@ class PromoteModelOperator(PromotingOperator):
                 decision, promotion = self._judge(registry, version, context)
                 judged = decision.to_json()
             else:
-                _announce_again(registry, promotion, context)
+                promotion = _announce_again(registry, promotion, context)
                 judged = _not_judged_again(promotion)
         if promotion is None:
             self._tell(context, refusal_notice(version, judged["outcome"], judged["reasons"]))
@@ -146,10 +146,11 @@ def _made_before(registry: Registry, version: ModelVersion) -> Promotion | None:
     return replace(made[-1], created=False) if made else None
 
 
-def _announce_again(registry: Registry, promotion: Promotion, context: Context) -> None:
-    """A try that died after its commit left pointer file and notifiers behind; the registry finds the promotion and repeats both."""
-    if promotion.decision is not None:  # else a person promoted it, and saw to the rest
-        registry.promote(promotion.model, promotion.number, decision=promotion.decision, run=run_key(context))
+def _announce_again(registry: Registry, promotion: Promotion, context: Context) -> Promotion:
+    """A try that died after its commit left pointer file, audit anchor and bells behind; the registry finds it and repeats them."""
+    if promotion.decision is None:  # a person promoted it, and saw to the rest
+        return promotion
+    return registry.promote(promotion.model, promotion.number, decision=promotion.decision, run=run_key(context))
 
 
 def _not_judged_again(promotion: Promotion) -> dict[str, Any]:

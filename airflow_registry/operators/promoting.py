@@ -41,6 +41,13 @@ class PromotingOperator(RegistryOperator):
             return
         emit_promotion(context, promotion, remote_path=version.remote_path)
         self.log.info("%s is the champion, revision %s; its consumers are rung.", version.ref, promotion.revision)
+        log_audit_head(self, promotion)
+
+
+def log_audit_head(operator: RegistryOperator, promotion: Promotion) -> None:
+    """A line in the task's log that nobody who writes to the database can change: `audit verify --head` compares with it."""
+    if promotion.audit_head is not None:
+        operator.log.info("Audit head %s", promotion.audit_head)
 
 
 def _with_alias(outlets: Any) -> list[Any]:  # noqa: ANN401

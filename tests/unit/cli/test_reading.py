@@ -133,8 +133,10 @@ def test_history_holds_refusals_and_promotions_in_their_order(lead, command, ans
     assert [entry["at"] for entry in happened] == sorted(entry["at"] for entry in happened)
     assert happened[-1] | {"uid": 0, "at": 0, "by": 0} == {
         "kind": "promotion", "model": "lead", "version": 1, "ref": "lead:1", "uid": 0, "from_stage": "ARCHIVED", "to_stage": "PRODUCTION",
-        "revision": 3, "replaced": 2, "decision": None, "reason": "it was not", "by": 0, "at": 0,
+        "revision": 3, "replaced": 2, "decision": None, "reason": "it was not", "by": 0, "at": 0, "override": False,
     }  # fmt: skip
+    marked = [entry["override"] for entry in happened if entry["kind"] == "promotion"]
+    assert marked == ["OVERRIDE" in line for line in [lines[0], *lines[2:]]] == [True, False, True, False, False]
     assert answer("history", "lead", "--limit", 1)["history"] == happened[-1:]
 
 

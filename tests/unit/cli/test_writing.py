@@ -100,9 +100,12 @@ def test_a_path_that_leads_nowhere_registers_nothing(registry, tmp_path, command
 def test_promote_as_an_override_keeps_the_reason(registry, command, answer):
     registry.register("lead")
     registry.register("lead")
-    assert command("promote", "lead:1", "--reason", "first")[1] == "lead:1 went from DEVELOPMENT to PRODUCTION.\n"
+    said, head = command("promote", "lead:1", "--reason", "first")[1].split("\n\n")
+    assert said == "lead:1 went from DEVELOPMENT to PRODUCTION."
+    assert head == f"Audit head 000000000003 {registry.audit_entries()[-1].hash}\n"
     made = answer("promote", "lead:2", "--reason", "second", "--expected-champion", "1")
     assert (made["ref"], made["replaced"], made["revision"], made["created"]) == ("lead:2", 1, 2, True)
+    assert (made["override"], made["audit_head"]) == (True, f"000000000004 {registry.audit_entries()[-1].hash}")
     assert registry.history("lead")[-1].reason == "second"
 
 
@@ -117,7 +120,7 @@ def test_promoting_again_says_that_nothing_changed(registry, command):
     registry.register("lead", metrics={"auc": 0.9})
     decision = registry.decide("lead", 1, policy={"rules": [{"metric": "auc", "at_least": 0.8}]})
     command("promote", "lead:1", "--decision", decision.uid)
-    assert command("promote", "lead:1", "--decision", decision.uid)[1] == "lead:1 is in PRODUCTION already; nothing changed.\n"
+    assert command("promote", "lead:1", "--decision", decision.uid)[1].startswith("lead:1 is in PRODUCTION already; nothing changed.\n")
 
 
 @pytest.mark.parametrize("options", [[], ["--reason", "x", "--decision", "y"], ["--reason", "x", "--expected-champion", "one"]])
