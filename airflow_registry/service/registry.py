@@ -260,7 +260,8 @@ class ModelRegistry(OriginalInterface, AuditInterface, PeopleInterface):
         rules = load_policy(policy)
         source = policy_source or (policy if isinstance(policy, str) else None)
         editor = policy_editor or last_editor_of(policy)
-        return deciding.decide(self.core, model, version, rules, dry_run=dry_run, run=run, source=source, editor=editor)
+        request = deciding.Request(policy=rules, dry_run=dry_run, run=run, source=source, editor=editor)
+        return deciding.decide(self.core, model, version, request)
 
     def promote(
         self,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_registry.domain.evaluation import Evaluation
 from airflow_registry.domain.findings import Finding
+from airflow_registry.domain.gate.basis import data_uses
 from airflow_registry.domain.ledger import LedgerEntry
 from airflow_registry.domain.metrics import Metric
 from airflow_registry.domain.model import Artifact, Dataset, Lineage, ModelVersion, RegisteredModel, RuntimeMetrics, Signature
@@ -182,6 +183,7 @@ def decision(row: RowMapping) -> Decision:
         policy_digest=row["policy_digest"],
         decided_at=row["decided_at"],
         expires_at=row["expires_at"],
+        data=data_uses(row["basis"]),
     )
 
 

@@ -19,6 +19,7 @@ from airflow_registry.errors import (
     NotApprovedError,
     NotFoundError,
 )
+from airflow_registry.policy_file import load_policy
 from airflow_registry.service import move
 from airflow_registry.service.promote import Order
 from airflow_registry.sql import catalog
@@ -135,7 +136,7 @@ class Promoting(RegistryBase):
             registry.promote("lead", 1, decision=decision, reason="because")
 
     def test_a_locked_policy_leaves_no_way_around_the_gate(self, registry, lead, sql, unchanged):
-        sql("UPDATE airflow_registry_models SET locked_policy = 'sha256:x'")
+        sql("UPDATE airflow_registry_models SET locked_policy = :digest", digest=load_policy(POLICY).digest)
         decision = registry.decide("lead", 2, policy=POLICY)
         unchanged()
         with pytest.raises(NotApprovedError, match="policy of lead is locked"):
@@ -208,10 +209,11 @@ class Promoting(RegistryBase):
 
     # -- stages ----------------------------------------------------------------------------------------------------------------
     def test_an_archived_version_goes_to_production_by_rollback_only(self, registry, lead, unchanged):
+        before = registry.decide("lead", 1, policy=POLICY)
         registry.move("lead", 1, "archived", reason="bad")
-        decision = registry.decide("lead", 1, policy=POLICY)
+        assert registry.decide("lead", 1, policy=POLICY).outcome is Outcome.REFUSED
         unchanged()
-        for how in ({"decision": decision}, {"reason": "x"}):
+        for how in ({"decision": before}, {"reason": "x"}):
             with pytest.raises(IllegalTransitionError, match="move it to DEVELOPMENT first"):
                 registry.promote("lead", 1, **how)
 

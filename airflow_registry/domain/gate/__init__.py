@@ -10,11 +10,13 @@ where there is no finite one.
     slices        which slices are judged       facts         metadata, the champion's age, smoke test, shadow runs
     numbers       exact, and as people read     people        votes, waivers, locked policies, freezes
     reasons       how they are made             verdict       all rules, one outcome
+    basis         what is stored of a case, so that a decision can be made again
 """
 
-from airflow_registry.domain.gate.baselines import kept_rows
+from airflow_registry.domain.gate.baselines import Pairing, kept_rows
+from airflow_registry.domain.gate.basis import Basis
 from airflow_registry.domain.gate.case import Case
-from airflow_registry.domain.gate.comparisons import questions
+from airflow_registry.domain.gate.comparisons import needs_rows_of, questions
 from airflow_registry.domain.gate.verdict import decide
 
-__all__ = ["Case", "decide", "kept_rows", "questions"]
+__all__ = ["Basis", "Case", "Pairing", "decide", "kept_rows", "needs_rows_of", "questions"]

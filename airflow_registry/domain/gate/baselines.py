@@ -42,19 +42,13 @@ def baseline_of(rule: Comparison, case: Case) -> Subject | Reason:
 def _anchor(rule: Comparison, anchor: Anchor, case: Case) -> Subject | Reason:
     number = anchor_number(case.changes, anchor)
     if not case.changes or number is None:
-        return not_applicable(
-            rule, f"Does not apply: no version has ever been champion, so v{case.challenger.number} has no {_name(anchor)}."
-        )
+        return not_applicable(rule, f"Does not apply: no version has ever been champion, so v{case.challenger.number} has no anchor yet.")
     if number == case.challenger.number:
         return no(rule, itself(case.challenger, "the anchor"), baseline_version=number)
     if number not in case.anchors:
         text = f"The anchor v{number} does not exist. Name a version of {case.challenger.model} in the rule."
         return no(rule, text, baseline_version=number)
     return Subject(name=f"anchor v{number}", number=number)
-
-
-def _name(anchor: Anchor) -> str:
-    return "anchor yet" if anchor.version is not None else str(anchor)
 
 
 def paired_by(rule: Comparison, case: Case, baseline: Subject) -> Pairing | str:

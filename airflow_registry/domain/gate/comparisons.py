@@ -42,6 +42,11 @@ def needs_rows(rule: Comparison) -> bool:
     return rule.confidence is not None or (rule.against == "trivial" and rule.by is not None)
 
 
+def needs_rows_of(policy: Policy) -> bool:
+    """Whether any rule of the policy asks more than stored metrics can answer."""
+    return any(isinstance(rule, Comparison) and needs_rows(rule) for rule in policy.rules)
+
+
 def question_of(rule: Comparison, baseline: Subject) -> Question:
     """What the rule must know of this baseline."""
     return Question(metric=rule.metric, baseline="trivial" if baseline.number is None else baseline.number, by=rule.by or "")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from airflow_registry.sql.tables import decisions, evaluations, events, metrics, models, promotions, versions
+from airflow_registry.sql.tables import decision_data, decisions, evaluations, events, metrics, models, promotions, versions
 
 if TYPE_CHECKING:
     from sqlalchemy import Executable, Select
@@ -59,6 +59,19 @@ def kept_rows() -> Select[Any]:
 def add_decision(values: dict[str, Any]) -> Executable:
     """A decision, also when it is a no."""
     return insert(decisions).values(**values).returning(decisions.c.id)
+
+
+def add_decision_data() -> Executable:
+    """Which data sets decisions looked at, many at once."""
+    return insert(decision_data)
+
+
+def uses_of(model_id: int, data_digest: str, version_id: int) -> Executable:
+    """How many decisions about a model looked at a data set, and at how many other versions than this one."""
+    joined = decision_data.join(decisions, decisions.c.id == decision_data.c.decision_id)
+    others = func.count(decisions.c.version_id.distinct()).filter(decisions.c.version_id != version_id)
+    counted = select(func.count().label("decisions"), others.label("others")).select_from(joined)
+    return counted.where(decisions.c.model_id == model_id, decision_data.c.data_digest == data_digest)
 
 
 def _decisions() -> Select[Any]:
