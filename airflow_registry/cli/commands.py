@@ -113,13 +113,26 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         name="evaluate",
-        help="score a version and the champion on the same rows, and store the metrics of both",
+        help="score a version, the champion and the anchors on the same rows, and store their metrics",
         run="judging:evaluate",
         arguments=(
             _REF,
             argument("--data", help="parquet or CSV: a file, a folder or a glob", metavar="URI", required=True),
             argument("--target", help="column that holds the labels", metavar="COLUMN", required=True),
-            argument("--metric", help="a metric, by scikit-learn's name; may be repeated", metavar="NAME", action="append"),
+            argument("--metric", help="by scikit-learn's name, or MODULE:FUNCTION; may be repeated", metavar="NAME", action="append"),
+            argument(
+                "--slice",
+                help="slice by a column's values, or by quantile bins as in distance:4; may be repeated",
+                metavar="COLUMN",
+                action="append",
+            ),
+            argument(
+                "--anchor",
+                help="score this version too: a number, a reference, or '3 promotions ago'; may be repeated",
+                metavar="VERSION",
+                action="append",
+            ),
+            argument("--policy", help="add the metrics, slices and anchors that this policy file asks for", metavar="FILE"),
             argument("--name", help="what the data set is called; default: its URI", metavar="TEXT"),
         ),
         writes=True,

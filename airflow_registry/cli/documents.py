@@ -44,9 +44,15 @@ def decision(found: Decision) -> dict[str, Any]:
 
 
 def evaluation(found: Evaluation) -> dict[str, Any]:
-    """An evaluation: metrics of each version on the same rows."""
+    """An evaluation: metrics of each version on the same rows, and on each slice of them."""
     results = {str(number): found.of(number) for number in found.results}
-    return {**_fields(found), "data": None if found.data is None else _fields(found.data), "results": results}
+    by_slice = {by: [_slice(found, name, rows) for name, rows in found.slices_of(by).items()] for by in found.slices}
+    data = None if found.data is None else _fields(found.data)
+    return {**_fields(found), "data": data, "results": results, "slices": by_slice, "trivial": dict(found.trivial)}
+
+
+def _slice(found: Evaluation, name: str, rows: int | None) -> dict[str, Any]:
+    return {"slice": name, "rows": rows, "results": {str(number): found.of(number, name) for number in found.results}}
 
 
 def entry(found: LedgerEntry) -> dict[str, Any]:

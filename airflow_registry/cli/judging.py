@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from airflow_registry.cli import documents
 from airflow_registry.cli.answer import DONE, REFUSED, Answer, Facts, Table
+from airflow_registry.cli.evaluations import evaluation_tables
 from airflow_registry.cli.progress import progress
 from airflow_registry.cli.show import decision_tables
 
@@ -15,22 +16,19 @@ if TYPE_CHECKING:
 
 
 def evaluate(call: Call) -> Answer:
-    """Score a version and the champion on the same rows."""
+    """Score a version, the champion and the anchors on the same rows."""
     version = call.registry.get(call["ref"])
-    with progress(f"Evaluating {version.ref} and the champion on {call['data']}"):
+    with progress(f"Evaluating {version.ref} and what it is compared with on {call['data']}"):
         found = call.registry.evaluate(
-            version.model, version.number, data=call["data"], target=call["target"], metrics=call["metric"] or (), name=call["name"]
+            version.model,
+            version.number,
+            data=call["data"],
+            target=call["target"],
+            name=call["name"],
+            policy=call["policy"],
+            **{name: call[name[:-1]] or () for name in ("metrics", "slices", "anchors")},
         )
-    numbers = list(found.results)
-    by_version = [found.of(number) for number in numbers]
-    names = sorted({name for metrics in by_version for name in metrics})
-    rows = [(name, *(metrics.get(name) for metrics in by_version)) for name in names]
-    columns = ("metric", *(f"{found.model}:{number}" for number in numbers))
-    where = f"{found.data.name}, {found.data.rows} rows" if found.data else "unknown data"
-    return Answer(
-        document=documents.evaluation(found),
-        blocks=[Table(title=f"On {where}", columns=columns, rows=rows)],
-    )
+    return Answer(document=documents.evaluation(found), blocks=evaluation_tables(found))
 
 
 def decide(call: Call) -> Answer:

@@ -123,7 +123,7 @@ def _log_loss(sliced: _Sliced) -> Array:
     import numpy as np
 
     chances = sliced.judged.probabilities
-    if chances is None or len(sliced.judged.classes) < 2:
+    if chances is None or not 2 <= len(sliced.judged.classes) == chances.shape[1]:
         return np.full(sliced.k, math.nan)
     least = np.finfo(chances.dtype).eps
     losses = -np.log(np.clip(chances[np.arange(len(chances)), sliced.judged.labels], least, 1 - least))
