@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from airflow_registry.domain.people import Asked, Circumstances, PolicyLock, Standing, Vote, Waiver
     from airflow_registry.domain.policy import Policy
     from airflow_registry.domain.promotion import Decision, Promotion
+    from airflow_registry.domain.replay import Replayed
     from airflow_registry.domain.report import ModelReport
     from airflow_registry.domain.stage import Stage
 
@@ -142,6 +143,11 @@ class Registry(Protocol):
 
         `policy_editor` is who edited the policy last, so that this person's vote does not count; found out of a policy file.
         """
+
+    def replay(
+        self, model: str, policy: Policy | Mapping[str, object] | str | None = None, *, last: int | None = None
+    ) -> tuple[Replayed, ...]:
+        """What a policy would have decided about the newest versions in their time; without one, each decision by its own again."""
 
     def promote(
         self,

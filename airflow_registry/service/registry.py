@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Any
 from airflow_registry import config
 from airflow_registry.domain.burn_in import GRACE, MIN_ROWS, Terms
 from airflow_registry.domain.names import ModelName
-from airflow_registry.policy_file import load_policy
-from airflow_registry.service import burn_in, describe, identity, read, record, register, resolve, score
-from airflow_registry.service import decide as deciding
-from airflow_registry.service import evaluate as evaluating
+from airflow_registry.service import burn_in, describe, identity, read, register, resolve, score
 from airflow_registry.service import promote as promoting
 from airflow_registry.service import report as reporting
 from airflow_registry.service.audit.verbs import AuditInterface
 from airflow_registry.service.core import Core, utc_now
+from airflow_registry.service.judging import JudgingInterface
 from airflow_registry.service.original import OriginalInterface
-from airflow_registry.service.people import last_editor_of
 from airflow_registry.service.people.verbs import PeopleInterface
 from airflow_registry.service.promote import Order
 from airflow_registry.sql import view
@@ -32,11 +29,9 @@ if TYPE_CHECKING:
 
     from airflow_registry.config import Settings
     from airflow_registry.domain.burn_in import BurnInReport
-    from airflow_registry.domain.evaluation import Evaluation
     from airflow_registry.domain.ledger import Intent, LedgerEntry, RecallPlan, Written
     from airflow_registry.domain.model import Dataset, Lineage, ModelVersion, RegisteredModel, RuntimeMetrics, Signature
     from airflow_registry.domain.names import RunKey
-    from airflow_registry.domain.policy import Policy
     from airflow_registry.domain.promotion import Decision, Promotion
     from airflow_registry.domain.report import ModelReport
     from airflow_registry.domain.stage import Stage
@@ -44,7 +39,7 @@ if TYPE_CHECKING:
     from airflow_registry.service.protocol import Bell, Subscription
 
 
-class ModelRegistry(OriginalInterface, AuditInterface, PeopleInterface):
+class ModelRegistry(OriginalInterface, AuditInterface, JudgingInterface, PeopleInterface):
     """The registry on one database and one artifact store.
 
     Args:
@@ -201,67 +196,6 @@ class ModelRegistry(OriginalInterface, AuditInterface, PeopleInterface):
     def history(self, model: str) -> tuple[Promotion, ...]:
         """All stage changes of a model, oldest first."""
         return read.history(self.core, model)
-
-    def decisions(self, model: str) -> tuple[Decision, ...]:
-        """All decisions about a model, refusals included, oldest first."""
-        return read.decisions(self.core, model)
-
-    def record_metrics(
-        self, model: str, version: object, metrics: Mapping[str, object], *, evaluated_on: Dataset | None = None
-    ) -> Evaluation:
-        """Store metrics that were computed elsewhere."""
-        return record.record_metrics(self.core, model, version, metrics, evaluated_on)
-
-    def evaluate(
-        self,
-        model: str,
-        version: object,
-        *,
-        data: str,
-        target: str,
-        metrics: Sequence[str] = (),
-        slices: Sequence[object] = (),
-        anchors: Sequence[object] = (),
-        name: str | None = None,
-        policy: Policy | Mapping[str, object] | str | None = None,
-    ) -> Evaluation:
-        """Score the version, the champion and the anchors on the same rows of `data` (parquet or CSV) and store their metrics.
-
-        Args:
-            model: The model.
-            version: The challenger.
-            data: A file, a folder or a glob; local, `s3://` or `gs://`.
-            target: The column that holds the labels.
-            metrics: scikit-learn's names, or functions of your own as `module:function`; default: the usual ones.
-            slices: `"carrier"` for a slice of each value, `"distance:4"` or `{"column": "distance", "bins": 4}` for quantile bins.
-            anchors: Versions to score beside the champion: numbers, references, `"3 promotions ago"`.
-            name: What the data set is called; default: its URI.
-            policy: Whose metrics, slices and anchors are added.
-
-        Raises:
-            InvalidInputError: If the data, the target, a metric or a slice cannot be used.
-        """
-        rules = None if policy is None else load_policy(policy)
-        order = evaluating.Order(data=data, target=target, metrics=metrics, slices=slices, anchors=anchors, name=name, policy=rules)
-        return evaluating.evaluate(self.core, model, version, order)
-
-    def decide(
-        self,
-        model: str,
-        version: object,
-        *,
-        policy: Policy | Mapping[str, object] | str,
-        dry_run: bool = False,
-        run: RunKey | None = None,
-        policy_source: str | None = None,
-        policy_editor: str | None = None,
-    ) -> Decision:
-        """Judge the version by a policy (a file, a mapping, or a `Policy`) and store the decision, also when it is a no."""
-        rules = load_policy(policy)
-        source = policy_source or (policy if isinstance(policy, str) else None)
-        editor = policy_editor or last_editor_of(policy)
-        request = deciding.Request(policy=rules, dry_run=dry_run, run=run, source=source, editor=editor)
-        return deciding.decide(self.core, model, version, request)
 
     def promote(
         self,

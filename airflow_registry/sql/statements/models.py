@@ -100,6 +100,11 @@ def versions_of(model_id: int) -> Select[Any]:
     return _versions().where(versions.c.model_id == model_id).order_by(versions.c.number)
 
 
+def newest_versions(model_id: int, limit: int | None) -> Select[Any]:
+    """The versions with the highest numbers, newest first."""
+    return _versions().where(versions.c.model_id == model_id).order_by(versions.c.number.desc()).limit(limit)
+
+
 def newest_number(model_id: int) -> Select[Any]:
     """The highest number that was given out."""
     return select(func.max(versions.c.number)).where(versions.c.model_id == model_id)
