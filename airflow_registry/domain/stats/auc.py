@@ -217,7 +217,7 @@ def _ends_of_ties(score: NDArray[np.float64], ends_of_parts: NDArray[np.int64]) 
 
     last = np.ones(len(score), dtype=bool)
     np.not_equal(score[1:], score[:-1], out=last[:-1])
-    last[ends_of_parts - 1] = True  # an empty first part names the last row of all, which is an end anyway
+    last[ends_of_parts[ends_of_parts > 0] - 1] = True  # empty parts in front end nowhere
     return np.flatnonzero(last)
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 REPLICATES = 2000
 _MOST_BITS = 12  # 4,096 groups
 _AT_A_TIME = 250  # replicates whose weights are floats at the same time: 8 MB
-_NO_SPREAD = 1e9  # a t-statistic beyond all others, yet finite, so that sums over it are
+NO_SPREAD = 1e9  # a t-statistic beyond all others, yet finite, so that sums over it are
 _ROWS_STREAM, _WEIGHTS_STREAM = 1, 2
 
 
@@ -128,5 +128,5 @@ def _t_statistics(sums: NDArray[np.float64], rows: NDArray[np.int64], drawn: NDA
         with np.errstate(divide="ignore", invalid="ignore"):
             spread = np.maximum(squares - total * total / occupied, 0.0) * occupied / (occupied - 1)
             found.append(total / np.sqrt(np.nan_to_num(spread, posinf=0.0)))
-    t: NDArray[np.float64] = np.nan_to_num(np.concatenate(found).T, nan=0.0, posinf=_NO_SPREAD, neginf=-_NO_SPREAD)
+    t: NDArray[np.float64] = np.nan_to_num(np.concatenate(found).T, nan=0.0, posinf=NO_SPREAD, neginf=-NO_SPREAD)
     return t

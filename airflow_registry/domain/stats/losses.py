@@ -23,14 +23,15 @@ def row_losses(metric: str, labels: NDArray[Any], scored: Scored) -> NDArray[np.
         labels: (n,) class codes or numbers.
         scored: What one version said about the rows.
     """
-    if metric == "log_loss":
-        return None if scored.probabilities is None else _log_losses(labels, scored.probabilities)
-    if metric in _BRIER:
-        return None if scored.probabilities is None else _brier(labels, scored.probabilities)
     import numpy as np
 
-    distance: NDArray[np.float64] = np.subtract(labels, scored.predictions, dtype=np.float64)
-    return np.abs(distance, out=distance) if metric in _ABSOLUTE else np.square(distance, out=distance)
+    with np.errstate(over="ignore", invalid="ignore"):  # infinities and NaN are answers here, which the caller looks for
+        if metric == "log_loss":
+            return None if scored.probabilities is None else _log_losses(labels, scored.probabilities)
+        if metric in _BRIER:
+            return None if scored.probabilities is None else _brier(labels, scored.probabilities)
+        distance: NDArray[np.float64] = np.subtract(labels, scored.predictions, dtype=np.float64)
+        return np.abs(distance, out=distance) if metric in _ABSOLUTE else np.square(distance, out=distance)
 
 
 def _log_losses(labels: NDArray[Any], probabilities: NDArray[Any]) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_registry.domain.stats.bootstrap import REPLICATES, GroupSums
+from airflow_registry.domain.stats.bootstrap import NO_SPREAD, REPLICATES, GroupSums
 from airflow_registry.domain.stats.losses import ROOTED
 from airflow_registry.domain.stats.student import normal_quantile, upper_quantile, upper_tail
 
@@ -52,7 +52,7 @@ class LossDifference:
 
     def p_value(self, border: float) -> float:
         """One-sided p-value of H0 "true gain <= border"."""
-        distance = self.gain - border
+        distance = float(self.gain - border)
         if self.standard_error == 0:
             return self._floor if distance > 0 else 1.0
         t = distance / self.standard_error
@@ -80,8 +80,8 @@ class LossDifference:
 
     @property
     def _excess(self) -> float:
-        """Mean excess of the largest replicates over the smallest of them."""
-        return float((self.replicates[-_IN_THE_TAIL:] - self.replicates[-_IN_THE_TAIL]).mean())
+        """Mean excess of the largest replicates over the smallest of them; where they are all the same, the tail does not fall."""
+        return float((self.replicates[-_IN_THE_TAIL:] - self.replicates[-_IN_THE_TAIL]).mean()) or NO_SPREAD
 
     def _tail(self, t: float) -> float:
         """P(t-statistic of a resample >= t)."""

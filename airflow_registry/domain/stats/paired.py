@@ -121,6 +121,8 @@ def paired_differences(
     challenger.check(len(truth), "challenger's")
     baseline.check(len(truth), "baseline's")
     sections = Sections.of(len(truth), codes, n_slices)
+    if not sections.rows:
+        return dict.fromkeys(range(-1, n_slices))
     found: Mapping[int, PairedDifference | None] | None
     match TESTED[metric]:
         case "paired proportions":
@@ -129,7 +131,7 @@ def paired_differences(
             found = _areas(metric, truth, challenger, baseline, sections)
         case _:
             found = _losses(metric, truth, challenger, baseline, sections, seed)
-    return dict.fromkeys(range(-1, sections.n_slices)) if found is None else dict(found)
+    return dict.fromkeys(range(-1, n_slices)) if found is None else dict(found)
 
 
 def _proportions(
@@ -156,6 +158,6 @@ def _losses(
     metric: str, labels: NDArray[Any], challenger: Scored, baseline: Scored, sections: Sections, seed: int
 ) -> Mapping[int, PairedDifference | None] | None:
     losses = row_losses(metric, labels, challenger), row_losses(metric, labels, baseline)
-    if losses[0] is None or losses[1] is None or not sections.rows:
+    if losses[0] is None or losses[1] is None:
         return None
     return loss_differences(metric, losses[0], losses[1], sections, seed)
