@@ -123,6 +123,8 @@ def lineage(report: ModelReport) -> Section:
         "bundle": " ".join(filter(None, (origin.bundle_name, origin.bundle_version))),
         "published by": origin.published_by,
         "trained by": origin.trained_by,
+        "run triggered by": origin.triggered_by,
+        "author of the commit": origin.git_author,
     }
     packages = sorted(origin.packages.items())
     grid = Grid(title="Packages", columns=("package", "version"), rows=packages, empty="None recorded.", folded=True)

@@ -74,7 +74,7 @@ def weighed(report: ModelReport) -> list[Figure]:
 def _weighed(metric: str, found: Sequence[Gain]) -> Figure:
     rows = [Row(label=gain.rule, points=(Point(series=0, value=gain.gain, low=gain.lower),), border=gain.border) for gain in found]
     title = f"Gains in {metric}"
-    drawing = plots.forest(rows, ["gain"], title=title, axis=f"gain in {metric}, positive is better", zero=True)
+    drawing = plots.forest(rows, ["gain"], title=title, axis=f"gain in {metric}, positive is better", zero=True, labels=400)
     caption = f"{title}: the point is what was seen, the line reaches down to its lower limit, which must not be left of the broken border."
     return Figure(drawings=[drawing], caption=caption)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from airflow_registry.cli.report.blocks import Block, Section
 
+_LONG = 24
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
@@ -88,11 +89,15 @@ def _table(block: Grid) -> Iterator[str]:
     yield from (f'<th scope="col"{_number(is_number)}>{_text(name)}</th>' for name, is_number in zip(block.columns, numeric, strict=True))
     yield "</tr></thead>\n<tbody>\n"
     for row in block.rows:
-        cells = (
-            f"<td{_number(is_number)}{_missing(said(cell))}>{_text(said(cell))}</td>" for cell, is_number in zip(row, numeric, strict=True)
-        )
-        yield f"<tr>{''.join(cells)}</tr>\n"
+        yield f"<tr>{''.join(_cell(cell, is_number=number) for cell, number in zip(row, numeric, strict=True))}</tr>\n"
     yield "</tbody>\n</table></div>\n"
+
+
+def _cell(value: object, *, is_number: bool) -> str:
+    """A cell; a word that is longer than a column is wide may be broken anywhere."""
+    text = said(value)
+    look = _number(is_number) or (' class="long"' if any(len(word) > _LONG for word in text.split()) else "")
+    return f"<td{look}{_missing(text)}>{_text(text)}</td>"
 
 
 def _number(is_number: bool) -> str:

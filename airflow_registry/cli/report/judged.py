@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from airflow_registry.cli.report import figures
 from airflow_registry.cli.report.blocks import Code, Facts, Grid, Section, Text
+from airflow_registry.errors import InvalidPolicyError
 
 if TYPE_CHECKING:
     from airflow_registry.cli.report.blocks import Block
+    from airflow_registry.domain.promotion import Reason
     from airflow_registry.domain.report import DecisionRecord, ModelReport
 
 FULL = 5  # decisions with every reason; older ones in a line each
@@ -58,17 +60,14 @@ def _decision(record: DecisionRecord) -> list[Block]:
         "policy": found.policy_digest,
         "policy came from": record.source or "given in Python",
     }
-    rows = [
-        (reason.ruling, reason.rule, reason.text, _or_blank(reason.lower), reason.method or "", _or_blank(reason.rows), reason.waiver or "")
-        for reason in found.reasons
-    ]
-    columns = ("ruling", "rule", "reason", "lower limit of the gain", "method", "rows", "waiver")
+    rows = [(_ruling(reason), reason.rule, reason.text, "" if reason.rows is None else reason.rows) for reason in found.reasons]
+    columns = ("ruling", "rule", "reason", "rows")
     title = f"{found.outcome} at {found.decided_at:%Y-%m-%d %H:%M:%S}Z"
     return [Grid(title=title, columns=columns, rows=rows, empty="The policy has no rules."), Facts(pairs=facts)]
 
 
-def _or_blank(value: float | None) -> object:
-    return "" if value is None else value
+def _ruling(reason: Reason) -> str:
+    return f"{reason.ruling} (waiver {reason.waiver})" if reason.waiver else str(reason.ruling)
 
 
 def _older(records: list[DecisionRecord]) -> list[Block]:
@@ -81,5 +80,11 @@ def _older(records: list[DecisionRecord]) -> list[Block]:
 def _policy(record: DecisionRecord) -> Code:
     import yaml
 
-    text = yaml.safe_dump(dict(record.policy), sort_keys=False, allow_unicode=True, width=120)
+    from airflow_registry.domain.grammar import policy_from_mapping
+
+    try:
+        mapping = policy_from_mapping(record.policy).to_mapping()  # in the order of the grammar; databases sort by name
+    except InvalidPolicyError:  # of a release that knew other rules
+        mapping = dict(record.policy)
+    text = yaml.safe_dump(mapping, sort_keys=False, allow_unicode=True, width=120)
     return Code(title=f"Policy {record.decision.policy_digest}", text=text, language="yaml")

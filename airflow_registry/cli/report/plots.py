@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _TOP, _ROW, _AXIS, _EDGE = 34, 24, 48, 16
 _LABELS = 240
-_LETTERS = 30
+_LETTER = 8.4  # of the widest of the usual fonts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class Row:
     border: float | None = None
 
 
-def forest(rows: Sequence[Row], series: Sequence[str], *, title: str, axis: str, zero: bool = False) -> str:
+def forest(rows: Sequence[Row], series: Sequence[str], *, title: str, axis: str, zero: bool = False, labels: float = _LABELS) -> str:
     """Values with their limits, one line for each row.
 
     Args:
@@ -58,12 +58,13 @@ def forest(rows: Sequence[Row], series: Sequence[str], *, title: str, axis: str,
         title: What it shows.
         axis: What the values are.
         zero: Whether 0 is marked: for gains.
+        labels: Width of the labels' column, in units of the drawing.
     """
     values = [value for row in rows for value in _values(row)]
     low, high = svg.span([*values, 0.0] if zero else values)
-    scale = Scale(low=low, high=high, start=_LABELS, end=WIDTH - _EDGE)
+    scale = Scale(low=low, high=high, start=labels, end=WIDTH - _EDGE)
     bottom = _TOP + _ROW * len(rows)
-    parts = [*_legend(series), *_x_axis(scale, bottom, axis)]
+    parts = [*_legend(series, labels), *_x_axis(scale, bottom, axis)]
     if zero:
         parts.append(svg.line(scale(0.0), _TOP, scale(0.0), bottom, "line"))
     for place, row in enumerate(rows):
@@ -129,8 +130,8 @@ def _values(row: Row) -> list[float]:
 
 def _forest_row(row: Row, scale: Scale, middle: float) -> list[str]:
     parts = [
-        svg.text(_LABELS - 12, middle + 4, row.label, anchor="end", most=_LETTERS),
-        svg.line(_LABELS, middle + _ROW / 2, WIDTH - _EDGE, middle + _ROW / 2),
+        svg.text(scale.start - 12, middle + 4, row.label, anchor="end", most=int(scale.start / _LETTER)),
+        svg.line(scale.start, middle + _ROW / 2, WIDTH - _EDGE, middle + _ROW / 2),
     ]
     if row.border is not None:
         parts.append(svg.line(scale(row.border), middle - _ROW / 2, scale(row.border), middle + _ROW / 2, "border"))
@@ -143,7 +144,7 @@ def _forest_row(row: Row, scale: Scale, middle: float) -> list[str]:
 
 def _point(point: Point, scale: Scale, height: float) -> list[str]:
     if point.value is None:
-        return [svg.text(_LABELS + 6, height + 4, "not a finite number", soft=True)]
+        return [svg.text(scale.start + 6, height + 4, "not a finite number", soft=True)]
     tip = f"{point.value:.6g}"
     parts = []
     if point.low is not None or point.high is not None:

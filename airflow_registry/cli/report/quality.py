@@ -114,7 +114,7 @@ def _remarks(record: EvaluationRecord) -> list[Block]:
     if not methods:
         return [Text(text=f"No intervals. {record.problem or ''}".rstrip())]
     said = ", ".join(f"{method} at {confidence:.0%}" for method, confidence in sorted(methods))
-    return [Text(text=f"In brackets: the interval in which the value lies but for chance, both sides together ({said}).")]
+    return [Text(text=f"In brackets: where the value would lie on endlessly many rows like these, as far as chance goes ({said}).")]
 
 
 def _by_slice(report: ModelReport, record: EvaluationRecord, name: str, *, is_first: bool) -> Grid:

@@ -25,7 +25,8 @@ dd { margin: 0; overflow-wrap: anywhere; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: 0.9rem; }
 th, td { padding: 0.35rem 0.6rem; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
-td { min-width: 4.5rem; max-width: 32rem; overflow-wrap: anywhere; }
+td { max-width: 32rem; }
+td.long { min-width: 12rem; overflow-wrap: anywhere; }
 thead th { background: var(--shade); font-weight: 600; overflow-wrap: normal; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 pre { background: var(--shade); border: 1px solid var(--line); border-radius: 6px; padding: 0.75rem 1rem; overflow-x: auto;
