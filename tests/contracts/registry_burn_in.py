@@ -192,6 +192,11 @@ class BurningIn(RegistryBase):
         fill("a", nulls=0)
         assert registry.check_burn_in("lead").reasons[1].observed == 0.0
 
+    def test_what_another_version_wrote_over_it_does_not_take_back_what_this_one_wrote(self, registry, promoted, fill):
+        fill("a", nulls=1000)
+        fill("a", number=1)
+        assert self.rulings(registry)[1] == "failed"
+
     def test_a_commit_counts_until_a_newer_one_is_there(self, registry, promoted, fill, begin, clock):
         fill("a", nulls=1000)
         begin("a")

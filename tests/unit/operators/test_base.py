@@ -18,6 +18,7 @@ REQUIRED = {
     "ArchiveModelOperator": {"version": "lead:1", "reason": "old"},
     "BatchInferenceOperator": {"model": "lead", "input": "/in", "output": "/out", "partition": "p"},
     "EvaluateModelOperator": {"version": "lead:1", "data": "d.parquet", "target": "late"},
+    "GuardChampionOperator": {"model": "lead"},
     "PromoteModelOperator": {"version": "lead:1", "thresholds": {"accuracy": 0.8}},
     "RecordPredictionsOperator": {"model": "lead", "output": "/out/p", "partition": "p"},
     "RegisterModelOperator": {"model": "lead"},
