@@ -19,6 +19,7 @@ from __future__ import annotations
 from airflow_registry.cli import values
 from airflow_registry.cli.audit_commands import AUDIT
 from airflow_registry.cli.command import COMMON, CONNECTION, Argument, Command, argument
+from airflow_registry.cli.people_commands import PEOPLE
 
 __all__ = ["COMMANDS", "COMMON", "CONNECTION", "GROUPS", "Argument", "Command", "argument", "groups"]
 
@@ -291,6 +292,19 @@ COMMANDS: tuple[Command, ...] = (
         example="policy check policies/lead_scoring.yaml",
     ),
     Command(
+        name="policy replay",
+        help="what a policy would have decided about the newest versions, each in its own time",
+        run="judging:replay",
+        arguments=(
+            _MODEL,
+            argument("--policy", help="the policy file; left out: each decision is made again by its own policy", metavar="FILE"),
+            argument("--last", help="how many versions; default: 20", metavar="N", type=values.count, default=20),
+        ),
+        description="Each version is judged against the champion of then, from what was stored then: evaluations, votes, waivers. A "
+        "version that no gate has seen is judged as of its registration, by all its evaluations. Nothing is changed or loaded.",
+        example="policy replay lead_scoring --policy policies/stricter.yaml --last 50",
+    ),
+    Command(
         name="db upgrade",
         help="make the tables, or bring them to this release",
         run="database:upgrade",
@@ -310,6 +324,7 @@ COMMANDS: tuple[Command, ...] = (
         "Stop what writes to the source first: what comes later is not copied.",
         example="db copy sqlite:////srv/airflow/airflow_registry.db postgresql://registry@db/registry",
     ),
+    *PEOPLE,
     *AUDIT,
 )
 

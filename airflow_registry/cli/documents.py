@@ -39,8 +39,9 @@ def promotion(found: Promotion) -> dict[str, Any]:
 
 
 def decision(found: Decision) -> dict[str, Any]:
-    """A decision with every reason."""
-    return {**_numbered(found), "approved": found.approved, "reasons": [_fields(reason) for reason in found.reasons]}
+    """A decision with every reason, and how often its data sets have been used."""
+    reasons, data = [_fields(reason) for reason in found.reasons], [_fields(use) for use in found.data]
+    return {**_numbered(found), "approved": found.approved, "reasons": reasons, "data": data}
 
 
 def evaluation(found: Evaluation) -> dict[str, Any]:

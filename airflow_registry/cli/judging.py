@@ -1,4 +1,4 @@
-"""Commands of the gate: evaluate, decide, check a policy file."""
+"""Commands of the gate: evaluate, decide, replay decisions, check a policy file."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from airflow_registry.cli.show import decision_tables
 if TYPE_CHECKING:
     from airflow_registry.cli.call import Call
     from airflow_registry.domain.asks import Asks
+    from airflow_registry.domain.replay import Replayed
 
 
 def evaluate(call: Call) -> Answer:
@@ -46,6 +47,31 @@ def decide(call: Call) -> Answer:
         blocks=[*decision_tables([found]), said],
         exit_code=DONE if found.approved else REFUSED,
     )
+
+
+def replay(call: Call) -> Answer:
+    """What a policy would have decided about the newest versions, beside what was decided."""
+    from airflow_registry.domain.names import ModelName
+
+    with progress(f"Judging versions of {call['model']} again"):
+        found = call.registry.replay(call["model"], call["policy"], last=call["last"])
+    rows = [(one.number, one.at, one.champion, one.before, one.verdict.outcome, _first(one)) for one in found]
+    changed = sum(one.is_changed for one in found)
+    return Answer(
+        document={"model": ModelName(call["model"]), "policy": call["policy"], "replayed": [one.to_json() for one in found]},
+        blocks=[
+            Table(columns=("version", "judged as of", "champion", "then", "now", "first reason"), rows=rows, empty=_NOTHING),
+            f"{changed} of {len(found)} would have come out otherwise. Nothing was changed.",
+        ],
+    )
+
+
+_NOTHING = "No version was decided about. Give --policy to judge versions that no gate has seen."
+
+
+def _first(one: Replayed) -> str | None:
+    reason = one.first_reason
+    return None if reason is None else f"{reason.ruling}: {reason.text}"
 
 
 def check_policy(call: Call) -> Answer:

@@ -29,12 +29,12 @@ def show(call: Call) -> Answer:
 
 
 def decision_tables(decisions: Sequence[Decision]) -> list[Table]:
-    """Each decision with its reasons."""
+    """Each decision with its reasons, and how often its data sets have been used."""
     return [
         Table(
             title=f"{entry.outcome} {entry.decided_at:%Y-%m-%d %H:%M:%S}Z{against(entry)} (decision {entry.uid})",
-            columns=("passed", "reason"),
-            rows=[(reason.passed, reason.text) for reason in entry.reasons],
+            columns=("ruling", "reason"),
+            rows=[*((str(reason.ruling), reason.text) for reason in entry.reasons), *(("", f"This is {use}.") for use in entry.data)],
             empty="The policy has no rules.",
         )
         for entry in decisions

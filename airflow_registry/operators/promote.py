@@ -121,7 +121,9 @@ class PromoteModelOperator(PromotingOperator):
     def _log(self, version: ModelVersion, decision: Decision) -> None:
         self.log.info("The gate says %s for %s (decision %s):", decision.outcome, version.ref, decision.uid)
         for reason in decision.reasons:
-            self.log.log(logging.WARNING if reason.passed is False else logging.INFO, "%s", reason.text)
+            self.log.log(logging.WARNING if reason.passed is False else logging.INFO, "%s: %s", reason.ruling, reason.text)
+        for use in decision.data:
+            self.log.info("This is %s.", use)
 
     def _refuse(self, context: Context, result: dict[str, Any]) -> dict[str, Any]:
         if self.on_refusal == "continue":

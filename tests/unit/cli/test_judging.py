@@ -23,7 +23,7 @@ def test_an_approval_says_how_to_promote(registry, policy, command, answer):
     found = answer("decide", "lead:1", "--policy", policy)
     assert list(found) == [
         "model", "version", "ref", "uid", "outcome", "reasons", "champion", "revision", "policy_digest", "decided_at", "expires_at",
-        "approved", "stored",
+        "data", "approved", "stored",
     ]  # fmt: skip
     assert (found["outcome"], found["approved"], found["stored"]) == ("APPROVED", True, True)
 
@@ -52,6 +52,57 @@ def test_a_dry_run_stores_nothing(registry, policy, command, answer):
     assert "A dry run: nothing was stored." in command("decide", "lead:1", "--policy", policy, "--dry-run")[1]
     assert answer("decide", "lead:1", "--policy", policy, "--dry-run")["stored"] is False
     assert registry.decisions("lead") == ()
+
+
+def test_each_reason_is_shown_with_its_ruling_and_the_wear_of_the_data(registry, policy, command, answer):
+    from airflow_registry import Dataset
+
+    held = Dataset("holdout", digest="sha256:" + "a" * 64)
+    for _ in range(2):
+        registry.register("lead", metrics={"auc": 0.9}, evaluated_on=held, tags={"a": "b"})
+    command("decide", "lead:1", "--policy", policy)
+    lines = command("decide", "lead:2", "--policy", policy)[1].splitlines()
+    rulings = [line.split()[0] for line in lines[2:4]]
+    assert rulings == ["passed", "failed"]
+    assert "This is decision number 2 by the data set 'holdout', which has judged 2 versions." in lines[4]
+    assert "decision number 2 by" in command("show", "lead:2")[1]
+    assert answer("show", "lead:2")["decisions"][0]["data"] == [{"name": "holdout", "digest": held.digest, "decisions": 2, "versions": 2}]
+
+
+def test_a_replay_shows_what_another_policy_would_have_decided(registry, policy, tmp_path, command, answer):
+    for auc in (0.75, 0.85, 0.95):
+        version = registry.register("lead", metrics={"auc": auc}, change_note="x", tags={"a": "b"})
+        registry.decide("lead", version.number, policy=str(policy))
+    registry.register("lead", metrics={"auc": 0.99})
+    strict = tmp_path / "strict.yaml"
+    strict.write_text("rules:\n  - {metric: auc, at_least: 0.9}\n")
+    code, out, _ = command("policy", "replay", "lead", "--policy", strict, "--last", 3)
+    table = [line.split() for line in out.splitlines()]
+    assert code == 0
+    assert table[0][:2] == ["version", "judged"]
+    assert [(row[0], *(word for word in row if word in {"APPROVED", "REFUSED"})) for row in table[1:4]] == [
+        ("2", "APPROVED", "REFUSED"), ("3", "APPROVED", "APPROVED"), ("4", "APPROVED"),
+    ]  # fmt: skip
+    assert "failed: auc of v2 is 0.85; needed at least 0.9: too low." in out
+    assert out.endswith("1 of 3 would have come out otherwise. Nothing was changed.\n")
+    told = answer("policy", "replay", "lead", "--policy", strict)
+    assert [(one["ref"], one["before"], one["outcome"], one["changed"]) for one in told["replayed"]] == [
+        ("lead:1", "REFUSED", "REFUSED", False),
+        ("lead:2", "APPROVED", "REFUSED", True),
+        ("lead:3", "APPROVED", "APPROVED", False),
+        ("lead:4", None, "APPROVED", False),
+    ]
+    assert len(registry.decisions("lead")) == 3
+
+
+def test_a_replay_without_a_policy_makes_each_decision_again(registry, policy, command, answer):
+    registry.register("lead")
+    assert "No version was decided about." in command("policy", "replay", "lead")[1]
+    registry.register("lead", metrics={"auc": 0.9}, change_note="x", tags={"a": "b"})
+    decision = registry.decide("lead", 2, policy=str(policy))
+    [again] = answer("policy", "replay", "lead")["replayed"]
+    assert (again["decision"], again["before"], again["outcome"]) == (decision.uid, "APPROVED", "APPROVED")
+    assert [reason["text"] for reason in again["reasons"]] == [reason.text for reason in decision.reasons]
 
 
 def test_a_policy_without_faults_is_shown(policy, command, answer):
