@@ -15,8 +15,9 @@ from sqlalchemy import Integer, delete, func, insert, select, text
 from airflow_registry.errors import ConflictError, CorruptionError, SchemaVersionError
 from airflow_registry.sql import schema
 from airflow_registry.sql.failures import driver_errors
+from airflow_registry.sql.metadata import metadata
 from airflow_registry.sql.store import Store
-from airflow_registry.sql.tables import audit_head, meta, metadata
+from airflow_registry.sql.tables import audit_head, meta
 from airflow_registry.sql.upgrade import upgrade_database
 
 if TYPE_CHECKING:

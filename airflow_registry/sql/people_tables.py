@@ -75,3 +75,5 @@ freezes = Table(
     Column("text_digest", Name(80), nullable=False),
     Column("at", UtcDateTime, nullable=False),
 )
+
+ALL = (approvals, waivers, waiver_withdrawals, policy_locks, freezes)

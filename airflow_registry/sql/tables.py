@@ -21,8 +21,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from airflow_registry.sql import people_tables  # noqa: F401  so that `metadata` has them wherever it is used
 from airflow_registry.sql.metadata import PREFIX, metadata, run_columns
-from airflow_registry.sql.people_tables import approvals, freezes, policy_locks, waiver_withdrawals, waivers
 from airflow_registry.sql.types import Json, Key, Name, UtcDateTime, Words
 
 VERSION_TABLE = f"{PREFIX}alembic_version"

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, inspect, text
 
 from airflow_registry.errors import InvalidInputError
-from airflow_registry.sql.tables import PREFIX, models, version_stages, versions
+from airflow_registry.sql.metadata import PREFIX
+from airflow_registry.sql.tables import models, version_stages, versions
 
 if TYPE_CHECKING:
     from airflow_registry.sql.store import Transaction

@@ -2,7 +2,8 @@
 
 from alembic import context  # noqa: TID253  only Alembic imports this file
 
-from airflow_registry.sql.tables import VERSION_TABLE, metadata
+from airflow_registry.sql.metadata import metadata
+from airflow_registry.sql.tables import VERSION_TABLE
 
 context.configure(
     connection=context.config.attributes["connection"],
