@@ -43,7 +43,8 @@ def test_a_run_key_of_airflow_without_numbers_has_the_usual_ones():
 def test_lineage_names_who_started_the_run_and_the_bundle():
     bundle = SimpleNamespace(name="git-dags", version="abc123")
     found = lineage(context(bundle=bundle, triggering_user_name="ada"))
-    assert (found.trained_by, found.dag_id, found.run_id, found.task_id) == ("ada", "score", "manual__1", "one")
+    assert (found.trained_by, found.triggered_by) == ("ada", "ada")
+    assert (found.dag_id, found.run_id, found.task_id) == ("score", "manual__1", "one")
     assert (found.bundle_name, found.bundle_version) == ("git-dags", "abc123")
 
 
@@ -54,7 +55,8 @@ def test_lineage_knows_the_commit_of_the_folder_of_the_dag_file(tmp_path):
     head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
     made = context()
     made["dag"].fileloc = str(tmp_path / "dag.py")
-    assert lineage(made).git_commit == head
+    found = lineage(made)
+    assert (found.git_commit, found.git_author) == (head, "t <t@example.com>")
 
 
 def test_lineage_without_a_bundle_says_nothing_about_it():
