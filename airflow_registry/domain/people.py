@@ -14,11 +14,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from airflow_registry.domain.rules import Approval
 from airflow_registry.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
+
+    from airflow_registry.domain.policy import Policy
 
 _GIT_AUTHOR = re.compile(r"(.*)<([^<>]*)>")
 
@@ -191,6 +194,24 @@ def is_author(name: str, authors: frozenset[str]) -> bool:
 def authors_of(names: Iterable[str | None]) -> frozenset[str]:
     """All names of these people; those that are not known are left out."""
     return frozenset(alias for name in names if name for alias in aliases(name))
+
+
+def approvals_of(policy: Policy) -> tuple[Approval, ...]:
+    """The rules of a policy that ask people; for a first model there may be one that is not written down."""
+    written = tuple(rule for rule in policy.rules if isinstance(rule, Approval))
+    return written or ((Approval(),) if policy.first_model == "approval" else ())
+
+
+def vote_ends_at(rules: Iterable[Approval], opened_at: datetime | None) -> datetime | None:
+    """From when on no vote counts any more; None if one may always come.
+
+    Args:
+        rules: Those that ask people; a vote is of use until the last of them has ended.
+        opened_at: When the gate first asked, None if it did not yet.
+    """
+    lengths = [rule.within for rule in rules]
+    known = [length for length in lengths if length is not None]
+    return opened_at + max(known) if opened_at is not None and known and len(known) == len(lengths) else None
 
 
 def last_votes(votes: Iterable[Vote]) -> tuple[Vote, ...]:

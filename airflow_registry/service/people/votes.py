@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_registry.domain.grammar import policy_from_mapping
-from airflow_registry.domain.people import Asked, Choice, Vote, aliases, is_author, person_key
-from airflow_registry.domain.rules import Approval
+from airflow_registry.domain.people import Asked, Choice, Vote, aliases, approvals_of, is_author, person_key, vote_ends_at
 from airflow_registry.domain.stage import Stage
 from airflow_registry.errors import InvalidInputError, VoteRefusedError
 from airflow_registry.policy_file import load_policy
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from airflow_registry.domain.names import RunKey
     from airflow_registry.domain.policy import Policy
+    from airflow_registry.domain.rules import Approval
     from airflow_registry.service.core import Core
     from airflow_registry.sql.catalog import VersionRow
     from airflow_registry.sql.store import Transaction
@@ -42,17 +42,13 @@ class Question:
 
     @property
     def rules(self) -> tuple[Approval, ...]:
-        """The rules of the policy that ask people; for a first model there may be one that is not written down."""
-        written = tuple(rule for rule in self.policy.rules if isinstance(rule, Approval))
-        return written or ((Approval(),) if self.policy.first_model == "approval" else ())
+        """The rules of the policy that ask people."""
+        return approvals_of(self.policy)
 
     @property
     def deadline(self) -> datetime | None:
         """From then on no vote counts; None while there is none."""
-        opened = self.asked.opened_at
-        ends = [None if rule.within is None or opened is None else opened + rule.within for rule in self.rules]
-        known = [end for end in ends if end is not None]
-        return max(known) if known and len(known) == len(ends) else None
+        return vote_ends_at(self.rules, self.asked.opened_at)
 
 
 def question(core: Core, tx: Transaction, model: str, version: object, policy: GivenPolicy) -> Question:

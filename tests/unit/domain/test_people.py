@@ -14,12 +14,16 @@ from airflow_registry.domain.people import (
     Vote,
     Waiver,
     aliases,
+    approvals_of,
     authors_of,
     checked_person,
     is_author,
     last_votes,
     person_key,
+    vote_ends_at,
 )
+from airflow_registry.domain.policy import Policy
+from airflow_registry.domain.rules import Approval, Threshold
 from airflow_registry.errors import InvalidInputError
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -79,3 +83,21 @@ def test_a_freeze_ends_by_itself():
     assert frozen.is_frozen_at(NOON - timedelta(seconds=1))
     assert not frozen.is_frozen_at(NOON)
     assert not Standing().is_frozen_at(NOON)
+
+
+PLAIN = Threshold("auc", at_least=0.5)
+
+
+def test_a_policy_asks_by_its_rules_or_for_a_first_model_without_one():
+    two = Approval(people=2, within=timedelta(days=1))
+    assert approvals_of(Policy(rules=(PLAIN,))) == ()
+    assert approvals_of(Policy(rules=(PLAIN,), first_model="approval")) == (Approval(),)
+    assert approvals_of(Policy(rules=(PLAIN, two), first_model="approval")) == (two,)
+
+
+def test_a_vote_is_of_use_until_the_last_rule_has_ended():
+    short, long = (Approval(within=timedelta(days=days)) for days in (1, 3))
+    assert vote_ends_at([short, long], NOON) == NOON + timedelta(days=3)
+    assert vote_ends_at([short, Approval()], NOON) is None
+    assert vote_ends_at([short], None) is None
+    assert vote_ends_at([], NOON) is None
