@@ -74,8 +74,9 @@ def _incomplete_beta(a: float, b: float, x: float) -> float:
 
 def _fraction(a: float, b: float, x: float) -> float:
     """The continued fraction of I_x(a, b), from the front by Lentz's method."""
-    value, upper, lower = 1.0, 1.0, 0.0
-    for place in range(1, 100_000):
+    value, upper, lower, change, place = 1.0, 1.0, 0.0, 2.0, 0
+    while abs(change - 1) > 1e-15 and place < 100_000:
+        place += 1
         half = place // 2
         if place % 2:
             step = -(a + half) * (a + b + half) * x / ((a + 2 * half) * (a + 2 * half + 1))
@@ -83,7 +84,6 @@ def _fraction(a: float, b: float, x: float) -> float:
             step = half * (b - half) * x / ((a + 2 * half - 1) * (a + 2 * half))
         lower = 1 / ((1 + step * lower) or _TINY)
         upper = (1 + step / upper) or _TINY
-        value *= upper * lower
-        if abs(upper * lower - 1) < 1e-15:
-            break
+        change = upper * lower
+        value *= change
     return value

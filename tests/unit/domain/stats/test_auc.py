@@ -36,7 +36,7 @@ def by_definition(labels, challenger, baseline):
 def rows_with_ties(draw):
     count = draw(st.integers(4, 40))
     score = st.lists(st.integers(0, draw(st.integers(1, 30))), min_size=count, max_size=count)
-    labels = draw(st.permutations([0, 0, 1, 1] + draw(st.lists(st.integers(0, 1), min_size=count - 4, max_size=count - 4))))
+    labels = draw(st.permutations([0, 0, 1, 1, *draw(st.lists(st.integers(0, 1), min_size=count - 4, max_size=count - 4))]))
     return np.array(labels), np.array(draw(score), dtype=float), np.array(draw(score), dtype=float)
 
 
