@@ -9,6 +9,7 @@ log) shows that it is another one.
 from __future__ import annotations
 
 import json
+from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 RESTORE = "after_restore"  # the one action whose entry may stand behind a gap, because it says so
 _PLACES = 100_000  # how far around its place the true one of a displaced entry is looked for; each try is one hash
+_COPIES = 1000  # how many hashes are kept to recognise an entry that stands there twice
+_BEYOND = 100  # and how far behind the newest one: the end may have been cut off too
 
 
 class FaultKind(StrEnum):
@@ -144,26 +147,36 @@ class ChainCheck:
         self._accepted = accepted
         self._fault: AuditFault | None = None
         self._suspect: tuple[ChainEntry, ChainEntry | None] | None = None
+        self._recent: deque[str] = deque(maxlen=_COPIES)
         self._other: Witness | None = None
+        self._good = 0
         self._restores: list[AuditFault] = []
 
     def feed(self, entry: ChainEntry) -> None:
         """The next entry."""
         self.entries += 1
         if self._suspect is not None:
-            self._fault, self._suspect = _classified(*self._suspect, entry, self._head), None
+            self._settle(entry)
         elif self._fault is None and not self._follows(entry) and not self._is_restore(entry):
             self._suspect = (entry, self.last)
         self._compare(entry)
+        self._recent.append(entry.hash)
         self.last = entry
 
     def finish(self) -> tuple[AuditFault, ...]:
         """What is wrong, first what is wrong first; () if nothing is."""
-        if self._suspect is not None:
-            self._fault, self._suspect = _classified(*self._suspect, None, self._head), None
+        self._settle(None)
         end = self._fault or _end_fault(self.last, self._head)
         faults = [*self._restores, *([] if end is None else [end]), *self._witness_faults(end)]
         return tuple(sorted(faults, key=lambda fault: fault.kind is FaultKind.RESTORED))
+
+    def _settle(self, following: ChainEntry | None) -> None:
+        """Say what was done where an entry did not follow; the one behind it often tells."""
+        if self._suspect is None:
+            return
+        entry, before = self._suspect
+        is_copy = entry.hash in list(self._recent)[:-1]
+        self._fault, self._suspect = _classified(entry, before, following, self._head, is_copy=is_copy), None
 
     def _follows(self, entry: ChainEntry) -> bool:
         seq, previous = _after(self.last)
@@ -187,17 +200,18 @@ class ChainCheck:
             if witness.head.seq < entry.seq:
                 continue
             self.compared += 1
-            if witness.head.hash != entry.hash:
-                self._other = self._other or witness
-            elif self._other is None:
+            if witness.head.hash == entry.hash:
                 self.vouched_to = entry.seq
+            elif self._other is None:
+                self._other, self._good = witness, self.vouched_to
 
     def _witness_faults(self, end: AuditFault | None) -> list[AuditFault]:
         """What only the witnesses know; what the chain's own fault explains is not said twice."""
         faults = []
         explained = end is not None and end.seq is not None and self._other is not None and end.seq <= self._other.head.seq
         if self._other is not None and not explained:
-            faults.append(_recomputed(self.vouched_to, self._other))
+            is_vouched = self.vouched_to > self._other.head.seq
+            faults.append(_wrong(self._other, self.vouched_to) if is_vouched else _recomputed(self._good, self._other))
         if self._witnesses and (end is None or end.kind not in _SHORTER):
             faults.append(_ahead(0 if self.last is None else self.last.seq, self._witnesses[0]))
         return faults
@@ -208,14 +222,20 @@ def _after(last: ChainEntry | None) -> tuple[int, str]:
     return (1, GENESIS) if last is None else (last.seq + 1, last.hash)
 
 
-def _classified(entry: ChainEntry, before: ChainEntry | None, following: ChainEntry | None, head: AuditHead | None) -> AuditFault:
-    """What was done where `entry` does not follow on `before`; the entry after it often tells."""
+def _classified(
+    entry: ChainEntry, before: ChainEntry | None, following: ChainEntry | None, head: AuditHead | None, *, is_copy: bool
+) -> AuditFault:
+    """What was done where `entry` does not follow on `before`."""
     seq, _ = _after(before)
-    if head is not None and seq > head.seq:
-        return _fault(FaultKind.INSERTED, entry.seq, "stands behind the newest one that the head names")
+    newest = seq if head is None else head.seq
+    true = None if entry.seq != seq or entry.stands_at(seq) else _true_place(entry, seq, max(seq, newest))
+    if is_copy:
+        return _fault(FaultKind.INSERTED, seq, "was inserted: it is a copy of an earlier one")
+    if seq > newest and (true is None or true > seq):
+        return _fault(FaultKind.INSERTED, max(entry.seq, seq), "stands behind the newest one that the head names")
     if entry.seq != seq:
         return _displaced(entry, seq, following)
-    return _unlinked(entry, before, following) if entry.stands_at(seq) else _untrue(entry, before, following)
+    return _unlinked(entry, before, following) if entry.stands_at(seq) else _untrue(true, before, following)
 
 
 def _displaced(entry: ChainEntry, seq: int, following: ChainEntry | None) -> AuditFault:
@@ -233,10 +253,9 @@ def _unlinked(entry: ChainEntry, before: ChainEntry | None, following: ChainEntr
     return _fault(FaultKind.CHANGED, before.seq, f"was changed and its hash computed again: entry {entry.seq} names another one")
 
 
-def _untrue(entry: ChainEntry, before: ChainEntry | None, following: ChainEntry | None) -> AuditFault:
-    """Its facts do not have its hash, at this place."""
+def _untrue(true: int | None, before: ChainEntry | None, following: ChainEntry | None) -> AuditFault:
+    """The facts of the entry behind `before` do not have its hash at that place; at place `true` they do, if at any."""
     seq, previous = _after(before)
-    true = _true_place(entry, seq)
     if true is None:
         if following is not None and following.previous == previous and following.stands_at(seq):
             return _fault(FaultKind.INSERTED, seq, f"was inserted: the one behind it was written as entry {seq}")
@@ -248,11 +267,11 @@ def _untrue(entry: ChainEntry, before: ChainEntry | None, following: ChainEntry 
     return _fault(FaultKind.REORDERED, seq, f"was moved: what was written as entry {true} stands in its place")
 
 
-def _true_place(entry: ChainEntry, seq: int) -> int | None:
+def _true_place(entry: ChainEntry, seq: int, newest: int) -> int | None:
     """Where it was written, looked for from near to far; None if nowhere."""
-    for distance in range(1, _PLACES):
+    for distance in range(1, min(_PLACES, newest + _BEYOND)):
         for place in (seq - distance, seq + distance):
-            if place > 0 and entry.stands_at(place):
+            if 0 < place <= newest + _BEYOND and entry.stands_at(place):
                 return place
     return None
 
@@ -291,6 +310,15 @@ def _recomputed(good: int, witness: Witness) -> AuditFault:
     vouched = f"entry {good} is still as it was" if good else "no earlier head is known"
     text = f"The audit chain was computed anew: entry {seq} has another hash than {witness.source} knows. {first}; {vouched}."
     return AuditFault(kind=FaultKind.RECOMPUTED, seq=good + 1, last=seq, text=text)
+
+
+def _wrong(witness: Witness, later: int) -> AuditFault:
+    """Each hash covers all entries before it, so a later head that fits proves the earlier entries."""
+    seq = witness.head.seq
+    text = (
+        f"Entry {seq} has another hash than {witness.source} knows, and a later head proves all entries up to {later}: the former is wrong."
+    )
+    return AuditFault(kind=FaultKind.ANCHOR, seq=seq, text=text)
 
 
 def _restored(first: int, entry: ChainEntry) -> AuditFault:

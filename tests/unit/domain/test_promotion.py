@@ -1,10 +1,12 @@
 """Verdicts, decisions and promotions say whether something may happen, and whether it did."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
+from airflow_registry.domain.audit import AuditHead
 from airflow_registry.domain.names import ModelName
 from airflow_registry.domain.promotion import Decision, Outcome, Promotion, Reason, Verdict, production_changed
 from airflow_registry.domain.stage import Stage
@@ -59,6 +61,24 @@ def test_a_decision_hands_on_its_reasons():
         "revision": 3,
         "reasons": ["auc is 0.6."],
     }
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_override"),
+    [
+        ({}, False),
+        ({"decision": None}, True),
+        ({"decision": None, "from_stage": Stage.SHADOW}, True),
+        ({"decision": None, "from_stage": Stage.ARCHIVED}, False),
+        ({"decision": None, "to_stage": Stage.SHADOW}, False),
+    ],
+)
+def test_a_promotion_without_the_gate_is_an_override_and_a_rollback_is_none(changes, is_override):
+    assert replace(promotion(), **changes).is_override is is_override
+
+
+def test_the_head_of_the_audit_says_nothing_about_what_was_promoted():
+    assert replace(promotion(), audit_head=AuditHead(seq=1, hash="x")) == promotion()
 
 
 def test_a_promotion_hands_on_what_it_replaced():

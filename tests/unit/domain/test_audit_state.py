@@ -1,0 +1,129 @@
+"""Rows that were changed past the registry contradict the entries that tell of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_registry.domain.audit import canonical, text_digest
+from airflow_registry.domain.audit_state import DECISIONS, PROMOTIONS, VERSIONS, Champions, claim_of, contradiction
+from tests.unit.domain.chains import entry
+
+PROMOTION = {"promotion": "p-1", "from": "DEVELOPMENT", "to": "PRODUCTION", "replaced": 2, "revision": 3, "decision": None}
+
+
+def of(action, body, **facts):
+    return entry(5, action=action, body=canonical(body), **facts)
+
+
+@pytest.mark.parametrize(
+    ("action", "body", "table", "uid", "names"),
+    [
+        ("register", {"uid": "v-1", "digest": None, "remote_path": "", "metrics": "{}"}, VERSIONS, "v-1",
+         {"digest", "remote_path", "metrics"}),
+        ("import", {"uid": "v-1", "digest": None, "origin": {}}, VERSIONS, "v-1", {"digest"}),
+        ("decide", {"decision": "d-1", "outcome": "REFUSED", "champion": None, "revision": 0}, DECISIONS, "d-1",
+         {"outcome", "champion", "revision"}),
+        ("promote", PROMOTION, PROMOTIONS, "p-1", set(PROMOTION) - {"promotion"}),
+        ("automatic_rollback", PROMOTION, PROMOTIONS, "p-1", set(PROMOTION) - {"promotion"}),
+        ("move", {"promotion": "p-1", "from": "SHADOW", "to": "ARCHIVED", "revision": None}, PROMOTIONS, "p-1", {"from", "to", "revision"}),
+    ],
+)  # fmt: skip
+def test_an_entry_claims_what_its_body_says(action, body, table, uid, names):
+    claim = claim_of(of(action, body))
+    assert (claim.seq, claim.table, claim.uid) == (5, table, uid)
+    assert claim.facts == {"ref": "lead:5", "by": "ann", **{name: body[name] for name in names}}
+
+
+@pytest.mark.parametrize(
+    ("action", "body"), [("evaluate", {"data": None}), ("import", {"rows": 3}), ("decide", {"uid": "x"}), ("move", {"promotion": 3})]
+)
+def test_an_entry_about_no_single_row_claims_nothing(action, body):
+    assert claim_of(of(action, body)) is None
+
+
+def row(**changes):
+    return {"ref": "lead:5", "by": "ann", **PROMOTION, "text": None, **changes}
+
+
+def test_a_row_that_says_the_same_is_no_contradiction():
+    assert contradiction(claim_of(of("promote", PROMOTION)), row()) is None
+    claim = claim_of(of("promote", PROMOTION, text_digest=text_digest("because")))
+    assert contradiction(claim, row(text="because")) is None
+    assert contradiction(claim, row(text=None)) is None, "it was erased"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"ref": "lead:6"}, {"by": "bob"}, {"from": "ARCHIVED"}, {"to": "SHADOW"}, {"replaced": None}, {"revision": 4}, {"decision": "d"}],
+)
+def test_every_fact_of_a_row_is_compared(change):
+    fault = contradiction(claim_of(of("promote", PROMOTION)), row(**change))
+    [(name, value)] = change.items()
+    assert (fault.kind, fault.seq) == ("state", 5)
+    assert f"{name} is {value!r}, and was" in fault.text
+
+
+@pytest.mark.parametrize("digest", [None, text_digest("other")])
+def test_a_free_text_that_is_another_one_is_a_contradiction(digest):
+    assert "free text" in contradiction(claim_of(of("promote", PROMOTION, text_digest=digest)), row(text="because")).text
+
+
+def test_a_row_that_is_gone_is_a_contradiction():
+    fault = contradiction(claim_of(of("promote", PROMOTION)), None)
+    assert "The promotion of lead:5 that entry 5 tells of is gone" in fault.text
+
+
+# -- champions -----------------------------------------------------------------------------------------------------------------------
+def champions(*entries):
+    found = Champions()
+    for one in entries:
+        found.feed(one)
+    return found
+
+
+def promoted(seq, number, revision, to="PRODUCTION"):
+    body = canonical({"promotion": f"p-{seq}", "to": to, "revision": revision})
+    return entry(seq, action="promote", subject=f"Lead:{number}", body=body)
+
+
+def test_the_champion_is_the_one_of_the_last_change():
+    found = champions(promoted(1, 1, 1), promoted(2, 2, 2), promoted(3, 3, None, to="SHADOW"), entry(4))
+    assert (found.by_model, found.promoted) == ({"lead": (2, 2, 2)}, 2)
+    assert found.contradictions([("LEAD", 2, 2), ("other", None, 0)]) == []
+    for cell in (("Lead", 1, 2), ("Lead", 2, 1), ("Lead", None, 2), ("Lead", 2, 3)):
+        [fault] = found.contradictions([cell])
+        assert (fault.seq, fault.kind) == (2, "state")
+        assert "by the audit v2 (revision 2) (entry 2)" in fault.text
+
+
+def test_nobody_is_champion_after_the_champion_was_archived():
+    found = champions(promoted(1, 1, 1), promoted(2, 1, 2, to="ARCHIVED"))
+    assert found.contradictions([("lead", None, 2)]) == []
+    assert "it is v1 (revision 2), and by the audit nobody (revision 2)" in found.contradictions([("lead", 1, 2)])[0].text
+
+
+def test_a_champion_of_whom_the_audit_knows_nothing_is_a_contradiction_unless_a_table_was_taken_over():
+    [fault] = champions().contradictions([("lead", 1, 1)])
+    assert fault.seq is None
+    assert "by the audit nobody (revision 0)." in fault.text
+    imported = champions(of("import", {"rows": 3, "kept_as": "x"}), of("import", {"uid": "v"}))
+    assert imported.imported == 3
+    assert imported.contradictions([("lead", 1, 1), ("other", None, 0)]) == []
+    assert len(imported.contradictions([("lead", 1, 2)])) == 1
+
+
+def test_a_restore_has_lifted_revisions():
+    models = [
+        {"model": "Lead", "champion": 1, "revision": 9},
+        {"model": "x", "champion": None},
+        "damaged",
+        {"revision": True, "model": None},
+    ]
+    found = champions(promoted(1, 1, 1), of("after_restore", {"models": models}), of("after_restore", {"models": "damaged"}))
+    assert found.contradictions([("lead", 1, 9)]) == []
+    assert len(found.contradictions([("lead", 1, 1)])) == 1
+
+
+def test_an_entry_that_somebody_has_changed_is_no_error():
+    strange = entry(1, action="promote", subject="x", body=canonical({"promotion": "p", "to": "PRODUCTION", "revision": 1}))
+    assert champions(strange).by_model == {"": (None, 1, 1)}
