@@ -57,9 +57,10 @@ def is_too_small(rows: int | None, needed: int | None) -> bool:
 
 def too_small(seen: Observation, needed: int | None) -> str:
     """Why nothing can be told."""
+    where = seen.place if seen.rows is not None else f"{seen.place} ({counted(None)})"
     return (
-        f"{seen.metric.name} of {seen.subject.short} is {shown(seen.metric.as_float)}{seen.place}, computed on {counted(seen.rows)}; "
-        f"the rule needs {counted(needed)}: too few rows to tell. Evaluate it on more rows."
+        f"{seen.metric.name} of {seen.subject.short} is {shown(seen.metric.as_float)}{where}; the rule needs {counted(needed)}: "
+        "too few rows to tell. Use more rows."
     )
 
 
