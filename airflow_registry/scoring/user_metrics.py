@@ -10,6 +10,7 @@ import inspect
 import logging
 import math
 import re
+import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
@@ -91,15 +92,31 @@ class UserMetric:
             raise InvalidMetricError(f"{error} Let the function return one number for all rows.") from error
 
     def _asked(self, facts: dict[str, Any]) -> object:
+        """What the function returns; NaN where scikit-learn warns in it that the number it gives is a convention."""
         given = {name: facts[meaning] for name, meaning in self.by_name if facts[meaning] is not None}
+        undefined = _undefined_warnings()
         try:
-            return self.function(*[facts[meaning] for meaning in self.in_order], **given)
+            with warnings.catch_warnings():
+                for category in undefined:
+                    warnings.simplefilter("error", category)
+                return self.function(*[facts[meaning] for meaning in self.in_order], **given)
+        except undefined:
+            return math.nan
         except Exception as error:
             raise InvalidInputError(
                 f"The metric {self.name} failed: {type(error).__name__}: {error}. It was called with "
                 f"{', '.join(self.in_order or [meaning for _, meaning in self.by_name])} of {len(facts['labels'])} rows. "
                 "Correct the function, or return NaN where it is not defined."
             ) from error
+
+
+def _undefined_warnings() -> tuple[type[Warning], ...]:
+    """How scikit-learn warns of a metric that is not defined; nothing where it is not installed."""
+    try:
+        from sklearn.exceptions import UndefinedMetricWarning
+    except ImportError:
+        return ()
+    return (UndefinedMetricWarning,)
 
 
 def is_user_metric(name: object) -> bool:

@@ -320,6 +320,21 @@ class ArtifactStoreContract(PointerContract):
         assert set(store.orphans({stored.remote_path})) == {bundle.remote_path, manifest}
         assert list(store.orphans({stored.remote_path, bundle.remote_path})) == []
 
+    def test_the_rows_of_evaluations_lie_beside_the_models_and_not_among_them(self, store, file, tmp_path):
+        stored, model = self.put(store, file, area="evaluations"), self.put(store, file)
+        assert stored.remote_path == f"{store.root}/evaluations/lead_scoring/{stored.digest.short}/model.skops"
+        assert stored.digest == model.digest
+        assert store.exists(stored.remote_path)
+        store.verify(stored.remote_path, stored.digest)
+        with store.open_verified(stored.remote_path, stored.digest) as path:
+            assert Path(path).read_bytes() == file.read_bytes()
+        assert set(store.orphans(set())) == {stored.remote_path, model.remote_path}
+        assert list(store.orphans({stored.remote_path, model.remote_path})) == []
+        assert list(store.models()) == []
+        self.flip(stored.remote_path)
+        with pytest.raises(DigestMismatchError):
+            store.verify(stored.remote_path, stored.digest)
+
     def test_a_store_that_was_never_written_has_no_orphans(self, store):
         assert list(store.orphans(set())) == []
 

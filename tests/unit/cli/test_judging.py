@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_registry.modeling.signature import capture
+
 POLICY = "model: lead\nrules:\n  - {metric: auc, at_least: 0.8}\n  - {require: [change_note, tags]}\nvalid_for: 7d\n"
 
 
@@ -162,20 +164,57 @@ def test_checking_a_policy_needs_no_registry(tmp_path, policy, command, monkeypa
     assert not (tmp_path / "nothing").exists()
 
 
-def test_evaluate_scores_challenger_and_champion_on_the_same_rows(registry, tmp_path, command, answer):
+@pytest.fixture
+def holdout(registry, tmp_path):
+    """Two equal versions, the first of which is champion, and data to judge them on."""
     import pandas as pd
     from sklearn.linear_model import LogisticRegression
 
-    frame = pd.DataFrame({"x": [0.0, 1.0, 2.0, 3.0], "y": [0, 0, 1, 1]})
+    frame = pd.DataFrame({"x": [0.0, 1.0, 2.0, 3.0], "y": [0, 0, 1, 1], "carrier": ["AA", "UA", "AA", "UA"]})
     frame.to_csv(tmp_path / "holdout.csv", index=False)
-    for _ in range(2):
-        registry.register("lead", LogisticRegression().fit(frame[["x"]], frame["y"]))
+    for _ in range(3):
+        model = LogisticRegression().fit(frame[["x"]], frame["y"])
+        registry.register("lead", model, signature=capture(model, frame[["x"]]))
     registry.promote("lead", 1, reason="first")
-    where = ["--data", tmp_path / "holdout.csv", "--target", "y", "--metric", "accuracy", "--name", "holdout"]
-    _, out, _ = command("evaluate", "lead:2", *where)
+    return ["--data", tmp_path / "holdout.csv", "--target", "y", "--metric", "accuracy", "--name", "holdout"]
+
+
+def test_evaluate_scores_challenger_and_champion_on_the_same_rows(holdout, command, answer):
+    _, out, _ = command("evaluate", "lead:2", *holdout)
     heading, columns, row = out.splitlines()
     assert heading == "On holdout, 4 rows"
-    assert (columns.split(), row.split()) == (["metric", "lead:1", "lead:2"], ["accuracy", "1", "1"])
-    found = answer("evaluate", "lead:2", *where)
+    assert (columns.split(), row.split()) == (["metric", "lead:1", "lead:2", "best", "constant"], ["accuracy", "1", "1", "0.5"])
+    found = answer("evaluate", "lead:2", *holdout)
     assert found["results"] == {"2": {"accuracy": 1.0}, "1": {"accuracy": 1.0}}
     assert found["data"]["name"] == "holdout"
+    assert (found["kind"], found["slices"], found["trivial"]) == ("binary", {}, {"accuracy": 0.5})
+
+
+def test_evaluate_shows_slices_and_scores_anchors(holdout, command, answer):
+    wanted = [*holdout, "--slice", "carrier", "--slice", "x:2", "--anchor", "3", "--metric", "sklearn.metrics:recall_score"]
+    _, out, _ = command("evaluate", "lead:2", *wanted)
+    lines = [line.split() for line in out.splitlines()]
+    assert ["By", "carrier"] in lines
+    assert ["slice", "rows", "metric", "lead:1", "lead:2", "lead:3"] in lines
+    assert ["carrier=AA", "2", "accuracy", "1", "1", "1"] in lines
+    found = answer("evaluate", "lead:2", *wanted)
+    assert [entry["slice"] for entry in found["slices"]["carrier"]] == ["carrier=AA", "carrier=UA"]
+    assert found["slices"]["x:2"][0]["results"]["3"] == {"accuracy": 1.0, "sklearn.metrics:recall_score": "nan"}
+    assert [entry["rows"] for entry in found["slices"]["x:2"]] == [2, 2]
+
+
+def test_evaluate_adds_what_a_policy_asks_for(holdout, tmp_path, answer):
+    (tmp_path / "asks.yaml").write_text("rules:\n  - {metric: fpr, by: carrier, at_most: 0.5}\n")
+    found = answer("evaluate", "lead:2", *holdout, "--policy", tmp_path / "asks.yaml")
+    assert found["results"]["2"] == {"accuracy": 1.0, "fpr": 0.0}
+    assert list(found["slices"]) == ["carrier"]
+
+
+def test_many_slices_are_cut_short_for_people_and_whole_for_machines(holdout, registry, tmp_path, command, answer):
+    import pandas as pd
+
+    rows = range(60)
+    pd.DataFrame({"x": [float(row) for row in rows], "y": [row % 2 for row in rows], "id": rows}).to_csv(tmp_path / "many.csv")
+    wanted = ["--data", tmp_path / "many.csv", "--target", "y", "--metric", "accuracy", "--slice", "id"]
+    assert "10 more slices by id: see --json." in command("evaluate", "lead:2", *wanted)[1]
+    assert len(answer("evaluate", "lead:2", *wanted)["slices"]["id"]) == 60

@@ -104,6 +104,10 @@ def test_functions_of_scikit_learn_can_be_named_too():
     assert compute(numbers, ["sklearn.metrics:mean_squared_error"], "regression")["sklearn.metrics:mean_squared_error"] == 2
 
 
+def test_where_scikit_learn_warns_that_its_number_is_a_convention_it_is_nan():
+    assert math.isnan(value("sklearn.metrics:recall_score", Judged(labels=np.zeros(3, int), predictions=np.zeros(3, int), classes=(0, 1))))
+
+
 def test_where_the_model_has_no_scores_what_wants_them_is_nan_and_the_rest_is_not(own, caplog):
     rows = judged(scores=None, probabilities=None)
     assert math.isnan(value(own("scored"), rows))
