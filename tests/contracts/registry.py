@@ -16,6 +16,7 @@ from tests.contracts.registry_base import POLICY, run
 from tests.contracts.registry_burn_in import BurningIn
 from tests.contracts.registry_copying import Copying
 from tests.contracts.registry_deployments import Deployments
+from tests.contracts.registry_evaluating import Evaluating
 from tests.contracts.registry_inferring import Ledger, Pinning
 from tests.contracts.registry_people import People
 from tests.contracts.registry_promoting import Promoting
@@ -24,7 +25,9 @@ from tests.contracts.registry_restoring import Restoring
 from tests.contracts.registry_storing import Storing
 
 
-class RegistryContract(Registering, Storing, Promoting, Auditing, Pinning, Ledger, Deployments, Restoring, Copying, BurningIn, People):
+class RegistryContract(
+    Registering, Storing, Promoting, Auditing, Pinning, Ledger, Deployments, Restoring, Copying, BurningIn, People, Evaluating
+):
     """Subclasses set `__test__ = True`, give the fixtures `url` and `empty_url` and the four hooks."""
 
     __test__ = False
