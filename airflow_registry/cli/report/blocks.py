@@ -80,15 +80,6 @@ class Section:
     title: str
     blocks: Sequence[Block]
 
-    @property
-    def anchor(self) -> str:
-        """The name by which a link finds it.
-
-        >>> Section(title="What it scored", blocks=()).anchor
-        'what-it-scored'
-        """
-        return "-".join(self.title.lower().split())
-
 
 def said(value: object) -> str:
     """A value in one line, or that there is none.

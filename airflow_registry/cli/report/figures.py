@@ -29,7 +29,7 @@ def by_slice(record: EvaluationRecord, numbers: Sequence[int], name: str, most: 
     worst = [entry.metric.slice for entry in record.worst(drawn[0], name)[:most]]
     known = {(entry.metric.slice, entry.number): entry for entry in record.measures if entry.metric.name == name}
     rows = [_row(slice_ or "all rows", [known.get((slice_, number)) for number in drawn]) for slice_ in ("", *worst)]
-    if not any(row.points for row in rows):
+    if all(point.value is None for row in rows for point in row.points):
         return []
     title = f"{name} {'on all rows and by slice, worst first' if worst else 'on all rows'}"
     drawing = plots.forest(rows, [f"v{number}" for number in drawn], title=title, axis=name)

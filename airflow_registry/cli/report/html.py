@@ -5,6 +5,7 @@ What others registered is escaped, and the page forbids scripts by its own polic
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,9 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-
 
 def html(title: str, sections: Sequence[Section]) -> str:
     """The whole page."""
-    links = "".join(f'<li><a href="#{_text(section.anchor)}">{_text(section.title)}</a></li>\n' for section in sections)
-    body = "".join(_section(section) for section in sections)
+    placed = list(zip(anchors([section.title for section in sections]), sections, strict=True))
+    links = "".join(f'<li><a href="#{anchor}">{_text(section.title)}</a></li>\n' for anchor, section in placed)
+    body = "".join(_section(section, anchor) for anchor, section in placed)
     return (
         "<!DOCTYPE html>\n"
         '<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -41,10 +43,23 @@ def _text(value: str) -> str:
     return escape(shown(value), quote=True)
 
 
-def _section(section: Section) -> str:
+def anchors(titles: Sequence[str]) -> list[str]:
+    """Names by which links find sections: letters and digits only, each once.
+
+    >>> anchors(["What it scored", "What it scored?", "É"])
+    ['what-it-scored', 'what-it-scored-2', 'part']
+    """
+    found: list[str] = []
+    for title in titles:
+        plain = "-".join(re.findall("[a-z0-9]+", title.lower())) or "part"
+        same = sum(name == plain or re.fullmatch(rf"{plain}-\d+", name) is not None for name in found)
+        found.append(f"{plain}-{same + 1}" if same else plain)
+    return found
+
+
+def _section(section: Section, anchor: str) -> str:
     inner = "".join(part for block in section.blocks for part in _block(block))
-    name = _text(section.anchor)
-    return f'<section aria-labelledby="{name}">\n<h2 id="{name}">{_text(section.title)}</h2>\n{inner}</section>\n'
+    return f'<section aria-labelledby="{anchor}">\n<h2 id="{anchor}">{_text(section.title)}</h2>\n{inner}</section>\n'
 
 
 def _block(block: Block) -> Iterator[str]:
