@@ -102,7 +102,7 @@ def _approved(count: _Count, who: str) -> str:
 
 
 def _not_counted(why: str, votes: Iterable[Vote]) -> str:
-    names = list(dict.fromkeys(vote.person for vote in votes))
+    names = list(dict.fromkeys(vote.person for vote in votes if vote.person.strip()))
     return f" Not counted: {listed(names)}, who {why}." if names else ""
 
 
