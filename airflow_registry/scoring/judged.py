@@ -74,6 +74,10 @@ def encode(values: np.ndarray[Any, Any], classes: tuple[Any, ...]) -> np.ndarray
     """Positions in `classes`, -1 for what is none of them (a NaN, a None); shape (n,)."""
     import numpy as np
 
+    if values.dtype.kind in "biuf" and all(isinstance(name, (bool, int, float)) for name in classes):
+        known = np.array(classes)
+        positions = np.searchsorted(known, values).clip(max=len(known) - 1)
+        return np.where(known[positions] == values, positions, -1)
     numbers = {name: position for position, name in enumerate(classes)}
     return np.fromiter((numbers.get(value, -1) for value in values.tolist()), dtype=np.int64, count=len(values))
 

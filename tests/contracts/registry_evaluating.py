@@ -23,6 +23,7 @@ from airflow_registry.errors import (
     VersionNotFoundError,
 )
 from airflow_registry.modeling.signature import capture
+from airflow_registry.service import restore
 from airflow_registry.service.rows import rows_of
 from airflow_registry.service.smoke import smoke
 from airflow_registry.sql.statements import judgements
@@ -227,6 +228,11 @@ class Evaluating(RegistryBase):
             known = {row["artifact_uri"] for row in tx.all(judgements.kept_rows())}
         known |= {version.remote_path for version in registry.versions("lead")}
         return list(registry.core.artifacts.orphans(known))
+
+    def test_rows_of_evaluations_are_not_taken_for_versions_that_were_lost(self, registry, evaluate):
+        evaluate()
+        lifted = restore.Lifted(model="lead", next_number=9, lost=(5, 8), revision=9, champion=3, pointed_at=3)
+        assert restore._without_rows(registry.core, (lifted,)) == ()
 
     # -- the smoke test ---------------------------------------------------------------------------------------------------
     def test_a_version_is_tried_with_rows_of_its_evaluation(self, registry, evaluate, holdout):

@@ -90,6 +90,8 @@ def test_positions_of_classes_and_of_what_is_none():
     assert encode(values, ("a", "b")).tolist() == [1, -1, 0, -1]
     assert encode(np.array([1.0, math.nan, 0.0]), (0, 1)).tolist() == [1, -1, 0]
     assert encode(np.array([True, False]), (0, 1)).tolist() == [1, 0]
+    assert encode(np.array([9, -9, 7, 3]), (3, 7)).tolist() == [-1, -1, 1, 0]
+    assert encode(np.array([1, 0]), (False, True)).tolist() == [1, 0]
     assert distinct(np.array([1.0, math.nan, 1.0])) == {1.0}
 
 
