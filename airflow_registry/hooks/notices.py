@@ -1,4 +1,4 @@
-"""What operators tell Airflow's notifiers: promotions, refusals and rollbacks.
+"""What operators tell Airflow's notifiers: promotions, refusals, rollbacks, and that people are asked.
 
 A notice is a side observation: the registry's row is the truth, so a notifier that fails is a warning in the task's log and nothing
 else. It is told at least once: a try that died after its promotion is followed by one that tells again.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Kind = Literal["promotion", "refusal", "rollback"]
+Kind = Literal["promotion", "refusal", "rollback", "pending"]
 KEY = "model_event"
 """Under this name a notifier's templates find the notice: `{{ model_event.text }}`."""
 
@@ -64,6 +64,11 @@ def rollback_notice(version: ModelVersion, promotion: Promotion) -> Notice:
     """The previous champion was brought back."""
     text = f"{promotion.model} was rolled back from version {promotion.replaced} to version {version.number}: {promotion.reason}"
     return _notice("rollback", version, text, (promotion.reason or "",), promotion.replaced)
+
+
+def pending_notice(version: ModelVersion, reasons: Sequence[str]) -> Notice:
+    """People are asked about a version."""
+    return _notice("pending", version, f"{version.ref} waits for people: {' '.join(reasons)}", tuple(reasons), None)
 
 
 def refusal_notice(version: ModelVersion, outcome: str, reasons: Sequence[str]) -> Notice:

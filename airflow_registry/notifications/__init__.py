@@ -1,7 +1,7 @@
-"""Notifiers: who hears of promotions, refusals and rollbacks through Airflow's own notifier classes."""
+"""Notifiers: who hears of promotions, refusals, rollbacks and questions through Airflow's own notifier classes."""
 
 from __future__ import annotations
 
-from airflow_registry.notifications.selecting import PromotionNotifier, RefusalNotifier, RollbackNotifier
+from airflow_registry.notifications.selecting import PendingNotifier, PromotionNotifier, RefusalNotifier, RollbackNotifier
 
-__all__ = ["PromotionNotifier", "RefusalNotifier", "RollbackNotifier"]
+__all__ = ["PendingNotifier", "PromotionNotifier", "RefusalNotifier", "RollbackNotifier"]

@@ -52,3 +52,9 @@ class RollbackNotifier(_SelectingNotifier):
     """Tells of champions that were brought back."""
 
     kind = "rollback"
+
+
+class PendingNotifier(_SelectingNotifier):
+    """Tells that people are asked about a version."""
+
+    kind = "pending"

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from airflow_registry.operators.approve import ApproveModelOperator
     from airflow_registry.operators.archive import ArchiveModelOperator
     from airflow_registry.operators.batch_inference import BatchInferenceOperator
     from airflow_registry.operators.evaluate import EvaluateModelOperator
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from airflow_registry.operators.unscored_partitions import UnscoredPartitionsOperator
 
 __all__ = [
+    "ApproveModelOperator",
     "ArchiveModelOperator",
     "BatchInferenceOperator",
     "EvaluateModelOperator",
@@ -31,6 +33,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "ApproveModelOperator": "approve",
     "ArchiveModelOperator": "archive",
     "BatchInferenceOperator": "batch_inference",
     "EvaluateModelOperator": "evaluate",

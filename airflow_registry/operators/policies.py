@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,37 @@ from airflow_registry.hooks.context import dag_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from airflow_registry.domain.policy import Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundPolicy:
+    """A policy as the task found it.
+
+    Attributes:
+        policy: A path on this worker, a mapping or a `Policy`.
+        source: How the decision names it; None for a policy in Python.
+        editor: Who edited it last, `Name <e-mail>` as git says, or the owner of the file; None if nobody can be named.
+    """
+
+    policy: Policy | Mapping[str, object] | str
+    source: str | None = None
+    editor: str | None = None
+
+
+def find_policy(context: Mapping[str, Any], policy: Policy | Mapping[str, object] | str) -> FoundPolicy:
+    """The policy of a gate; one in Python was edited last by who edited the DAG file last.
+
+    Raises:
+        InvalidPolicyError: If it is a path, and there is no file.
+    """
+    from airflow_registry.modeling.environment import last_editor
+
+    if not isinstance(policy, str):
+        return FoundPolicy(policy=policy, editor=last_editor(context["dag"].fileloc))
+    path = policy_path(context, policy)
+    return FoundPolicy(policy=path, source=policy_source(context, policy), editor=last_editor(path))
 
 
 def policy_path(context: Mapping[str, Any], policy: str) -> str:

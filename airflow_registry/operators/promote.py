@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
@@ -14,14 +14,16 @@ from airflow_registry.domain.promotion import Outcome, production_changed
 from airflow_registry.domain.stage import Stage
 from airflow_registry.errors import ChampionChangedError, InvalidInputError
 from airflow_registry.hooks.context import airflow_errors, run_key
-from airflow_registry.hooks.notices import promotion_notice, refusal_notice
+from airflow_registry.hooks.notices import pending_notice, promotion_notice, refusal_notice
 from airflow_registry.operators.base import check_choice, push
-from airflow_registry.operators.policies import policy_path, policy_source
+from airflow_registry.operators.policies import FoundPolicy, find_policy
 from airflow_registry.operators.promoting import PromotingOperator
 from airflow_registry.operators.references import check_version, find_version
+from airflow_registry.operators.waiting import Patience, check_event, checked_timeout
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from datetime import timedelta
 
     from airflow.sdk import Context
 
@@ -39,13 +41,20 @@ class PromoteModelOperator(PromotingOperator):
     A refusal is stored, logged reason by reason and pushed to XCom; then the task skips, fails, or goes on. The asset event
     that rings the consumers comes only from a promotion, and again when a retry finds its promotion already made.
 
+    Where the gate waits for people (PENDING), the task waits too, in the triggerer and without a worker slot: it judges again when
+    somebody has voted, waived or locked, and at the deadline, when the gate says no. An Airflow without a triggerer needs `wait=False`.
+
     Args:
         version: What register or evaluate returned, a reference, or a template.
         policy: Path of a policy file, relative to the DAG file; or a `Policy`; or the same as a mapping.
         thresholds: Instead of a policy: `{"accuracy": 0.8}`, a floor, or a ceiling where lower is better.
         on_refusal: `skip`, `fail` (without retry) or `continue`.
-        notifiers: Airflow notifiers that are told of a promotion or refusal, with `model_event` in their templates; see
-            `airflow_registry.notifications` for those that want one kind only.
+        wait: Whether to wait for people; else PENDING is treated as a refusal.
+        timeout: How long to wait in all, as a duration or text such as `3d`; then PENDING is treated as a refusal. None: no limit of
+            its own, the policy's `within` is one.
+        poll_interval_s: Seconds between two looks while it waits.
+        notifiers: Airflow notifiers that are told of a promotion, a refusal, or that people are asked, with `model_event` in their
+            templates; see `airflow_registry.notifications` for those that want one kind only.
 
     Returns:
         Always `model`, `version`, `ref`, `remote_path`, `digest`, and of the decision: `decision` (its id), `outcome`,
@@ -64,6 +73,9 @@ class PromoteModelOperator(PromotingOperator):
         policy: Policy | Mapping[str, object] | str | os.PathLike[str] | None = None,
         thresholds: Mapping[str, object] | None = None,
         on_refusal: str = "skip",
+        wait: bool = True,
+        timeout: timedelta | str | None = None,
+        poll_interval_s: float = 10.0,
         **kwargs: Any,  # noqa: ANN401  the arguments of BaseOperator
     ) -> None:
         super().__init__(**kwargs)
@@ -75,15 +87,26 @@ class PromoteModelOperator(PromotingOperator):
         self.policy = os.fspath(policy) if isinstance(policy, os.PathLike) else policy
         self.thresholds = thresholds
         self.on_refusal = on_refusal
+        self.wait = wait
+        self.timeout = checked_timeout(timeout)
+        self.poll_interval_s = poll_interval_s
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Judge, promote and ring; or skip, fail or go on after a refusal."""
+        """Judge, promote and ring; or wait for people; or skip, fail or go on after a refusal."""
+        return self._run(context, self.version, Patience.of(self.timeout), is_first=True)
+
+    def resume(self, context: Context, event: Mapping[str, Any] | None, ref: str, gives_up_at: str | None) -> dict[str, Any]:
+        """Judge again after a wait: the same version, also where the task was told to take the latest one."""
+        check_event(event)
+        return self._run(context, ref, Patience.from_json(gives_up_at), is_first=False)
+
+    def _run(self, context: Context, wanted: object, patience: Patience, *, is_first: bool) -> dict[str, Any]:
         with airflow_errors():
             registry = self._registry()
-            self.linked_version = version = find_version(registry, self.version)
+            self.linked_version = version = find_version(registry, wanted)
             promotion = _made_before(registry, version)
             if promotion is None:
-                decision, promotion = self._judge(registry, version, context)
+                decision, promotion = self._judge(registry, version, context, patience, is_first=is_first)
                 judged = decision.to_json()
             else:
                 promotion = _announce_again(registry, promotion, context)
@@ -95,12 +118,21 @@ class PromoteModelOperator(PromotingOperator):
         self._tell(context, promotion_notice(version, promotion, judged["reasons"]))
         return {**version.to_json(), **judged, **promotion.to_json()}
 
-    def _judge(self, registry: Registry, version: ModelVersion, context: Context) -> tuple[Decision, Promotion | None]:
+    def _judge(
+        self, registry: Registry, version: ModelVersion, context: Context, patience: Patience, *, is_first: bool
+    ) -> tuple[Decision, Promotion | None]:
         """Decide and promote; if the champion changed in between, decide again against the new one."""
-        run, policy, source = run_key(context), *self._policy(context, version)
+        run, found = run_key(context), self._policy(context, version)
         for judgements_left in reversed(range(JUDGEMENTS)):
-            decision = registry.decide(version.model, version.number, policy=policy, run=run, policy_source=source)
+            mark = registry.circumstances(version.model, version.number).mark  # before the gate looks: what comes between is not missed
+            decision = registry.decide(
+                version.model, version.number, policy=found.policy, run=run, policy_source=found.source, policy_editor=found.editor
+            )
             self._log(version, decision)
+            if decision.outcome is Outcome.PENDING and self.wait and not patience.is_over:
+                if is_first:
+                    self._tell(context, pending_notice(version, decision.to_json()["reasons"]))
+                self._park(version, mark, patience, patience.wakes_at(registry, version, found))
             if not decision.approved:
                 return decision, None
             try:
@@ -111,12 +143,28 @@ class PromoteModelOperator(PromotingOperator):
                 self.log.warning("Judging again: %s", error)
         raise AssertionError  # pragma: no cover  the last round returns or raises
 
-    def _policy(self, context: Context, version: ModelVersion) -> tuple[Policy | Mapping[str, object] | str, str | None]:
-        if self.thresholds is not None:
-            return thresholds_policy(self.thresholds, model=version.model), None
-        if isinstance(self.policy, str):
-            return policy_path(context, self.policy), policy_source(context, self.policy)
-        return cast("Policy | Mapping[str, object]", self.policy), None
+    def _park(self, version: ModelVersion, mark: str, patience: Patience, until: str | None) -> NoReturn:
+        """Wait in the triggerer."""
+        from airflow_registry.triggers.approval import ApprovalTrigger
+
+        self.log.info(
+            "Waiting until people have spoken%s. See who: airflow-registry votes %s",
+            f", at most until {until}" if until else "",
+            version.ref,
+        )
+        trigger = ApprovalTrigger(
+            model=str(version.model),
+            version=version.number,
+            mark=mark,
+            until=until,
+            registry_conn_id=self.registry_conn_id,
+            poll_interval_s=self.poll_interval_s,
+        )
+        self.defer(trigger=trigger, method_name="resume", kwargs={"ref": version.ref, "gives_up_at": patience.to_json()})
+
+    def _policy(self, context: Context, version: ModelVersion) -> FoundPolicy:
+        given = self.policy if self.thresholds is None else thresholds_policy(self.thresholds, model=version.model)
+        return find_policy(context, cast("Policy | Mapping[str, object] | str", given))
 
     def _log(self, version: ModelVersion, decision: Decision) -> None:
         self.log.info("The gate says %s for %s (decision %s):", decision.outcome, version.ref, decision.uid)

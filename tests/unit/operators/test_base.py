@@ -15,6 +15,7 @@ from airflow_registry.errors import InvalidInputError
 
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 REQUIRED = {
+    "ApproveModelOperator": {"version": "lead:1", "policy": "policies/lead.yaml"},
     "ArchiveModelOperator": {"version": "lead:1", "reason": "old"},
     "BatchInferenceOperator": {"model": "lead", "input": "/in", "output": "/out", "partition": "p"},
     "EvaluateModelOperator": {"version": "lead:1", "data": "d.parquet", "target": "late"},
@@ -96,6 +97,10 @@ def test_an_argument_that_nobody_knows_is_refused(named):
 @pytest.mark.parametrize(
     ("name", "wrong", "message"),
     [
+        ("ApproveModelOperator", {"version": None}, "upstream task pushed nothing"),
+        ("ApproveModelOperator", {"policy": None}, "policy= says whom to ask"),
+        ("PromoteModelOperator", {"timeout": "soon"}, "a duration such as 7d"),
+        ("PromoteModelOperator", {"timeout": "0s"}, "in the future"),
         ("ArchiveModelOperator", {"version": None}, "upstream task pushed nothing"),
         ("ArchiveModelOperator", {"reason": " "}, "says nothing"),
         ("BatchInferenceOperator", {"keys": "id"}, "list of columns"),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import jinja2
 import pytest
 from airflow.sdk import BaseNotifier
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 
 from airflow_registry.errors import InvalidInputError
-from airflow_registry.notifications import PromotionNotifier, RefusalNotifier, RollbackNotifier
+from airflow_registry.notifications import PendingNotifier, PromotionNotifier, RefusalNotifier, RollbackNotifier
 from airflow_registry.operators import PromoteModelOperator, RollbackModelOperator
 
 
@@ -84,7 +84,7 @@ def test_a_rollback_is_told_with_its_reason(registry, register, noted, sent):
 
 
 def test_each_kind_can_be_asked_for_alone(registry, register, noted, sent):
-    kinds = [kind(Mail(sent, kind.kind)) for kind in (PromotionNotifier, RefusalNotifier, RollbackNotifier)]
+    kinds = [kind(Mail(sent, kind.kind)) for kind in (PendingNotifier, PromotionNotifier, RefusalNotifier, RollbackNotifier)]
     for number in (1, 2):
         register()
         registry.promote("lead", number, reason="by hand") if number == 1 else None
@@ -94,6 +94,11 @@ def test_each_kind_can_be_asked_for_alone(registry, register, noted, sent):
         gate(0.99, notifiers=kinds).execute(noted("refuse"))
     RollbackModelOperator(model="lead", reason="worse", notifiers=kinds).execute(noted("rollback"))
     assert sent == ["promotion", "refusal", "rollback"]
+    asks = {"rules": [{"metric": "accuracy", "at_least": 0.1}, {"approval": {"people": 1}}]}
+    register()
+    with pytest.raises(TaskDeferred):
+        PromoteModelOperator(version="lead:3", policy=asks, notifiers=kinds).execute(noted("ask"))
+    assert sent == ["promotion", "refusal", "rollback", "pending"]
 
 
 def test_a_notifier_that_fails_is_a_warning_and_the_promotion_stands(registry, register, noted, sent, caplog, rung):
