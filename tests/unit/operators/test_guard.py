@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow_registry.domain.ledger import Written
 from airflow_registry.errors import InvalidInputError
 from airflow_registry.operators import BatchInferenceOperator, GuardChampionOperator, RecordPredictionsOperator
+from airflow_registry.service import burn_in
 
 POLICY = {"rules": [{"metric": "accuracy", "at_least": 0.5}], "burn_in": {"for": "3d", "failed_partitions": 0, "null_share": 0.1}}
 
@@ -84,6 +85,25 @@ def test_with_nothing_to_go_back_to_the_task_fails_and_the_report_is_there_for_p
     assert rung(task) == []
     result = GuardChampionOperator(model="lead", grace=timedelta(0), if_no_previous="continue").execute(task)
     assert (result["broken"], result["rolled_back"], result["previous"]) == (True, False, None)
+
+
+def test_a_champion_that_comes_while_the_old_one_is_judged_stays_and_the_task_is_well(
+    registry, register, broken, context, rung, monkeypatch
+):
+    third, judge = register().number, burn_in.check
+
+    def judge_slowly(*arguments):
+        report = judge(*arguments)
+        registry.promote("lead", third, reason="fresh")
+        return report
+
+    monkeypatch.setattr(burn_in, "check", judge_slowly)
+    task = context("guard")
+    result = GuardChampionOperator(model="lead").execute(task)
+    assert (result["ref"], result["broken"], result["rolled_back"]) == ("lead:2", True, False)
+    assert "v3 became champion" in result["note"]
+    assert registry.production("lead").number == 3
+    assert rung(task) == []
 
 
 def test_a_model_that_does_not_exist_yet_is_skipped_and_one_without_champion_is_reported(registry, register, context):
