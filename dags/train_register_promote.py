@@ -10,6 +10,7 @@ from airflow_registry.operators import EvaluateModelOperator, PromoteModelOperat
 
 FLOWN = Path(os.environ.get("FLIGHTS_DATA", "flights")).absolute() / "flown"
 MONTHLY = CronTriggerTimetable("0 2 1 * *", timezone="UTC")
+POLICY = "policies/flight_delay.yaml"
 NAMES = ["carrier", "origin", "dest"]
 COLUMNS = [*NAMES, "month_of_year", "day_of_month", "weekday", "departure", "arrival", "distance"]
 
@@ -38,8 +39,8 @@ def train_register_promote():
         return Trained(model.fit(flights[COLUMNS], flights["late"]), datasets=data, change_note=note, example=flights[COLUMNS].head())
 
     months = split()
-    judged = EvaluateModelOperator(version=train(months["past"]), data=months["newest"], target="late").output
-    PromoteModelOperator(version=judged, policy="policies/flight_delay.yaml")
+    judged = EvaluateModelOperator(version=train(months["past"]), data=months["newest"], target="late", policy=POLICY).output
+    PromoteModelOperator(version=judged, policy=POLICY)
 
 
 train_register_promote()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,13 @@ def flights(tmp_path, monkeypatch):
     return Flights.load(tmp_path / "flights")
 
 
+def commit(folder):
+    """The policy requires a git commit, and the copy of `dags/` has none of its own."""
+    git = ["git", "-C", str(folder), "-c", "user.name=ci", "-c", "user.email=ci@example.com"]
+    for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message=dags"]):
+        subprocess.run([*git, *command], check=True)
+
+
 def train_on(closed_loop, flights, *months):
     for month in months:
         flights.schedule(month)
@@ -29,6 +37,7 @@ def train_on(closed_loop, flights, *months):
 
 def test_a_promotion_rings_the_inference_and_a_refusal_does_not(closed_loop, registry, flights):
     assert closed_loop.load(DAGS) == ["batch_inference", "train_register_promote"]
+    commit(closed_loop.dags_folder)
 
     before = closed_loop.start("batch_inference")
     assert (before.state, set(before.tasks.values())) == ("success", {"skipped"})
