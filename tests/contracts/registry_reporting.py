@@ -31,6 +31,7 @@ class Reporting(RegistryBase):
         assert repr(found.previous) == repr(registry.get("late:1"))
         scoring, written = found.scoring, registry.predictions("late", 2)
         assert (scoring.outputs, scoring.live, scoring.unfinished, scoring.rows, scoring.quarantined) == (1, 1, 1, 90, 10)
+        assert {type(scoring.rows), type(scoring.quarantined)} == {int}
         assert scoring.first == scoring.last == written[0].committed_at
         assert scoring.unrecorded == registry.recall("late", 2).unrecorded
         assert {entry.evaluation.source: entry.uses for entry in found.evaluations} == {"evaluate": 2, "recorded": 0}

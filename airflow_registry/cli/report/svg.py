@@ -23,6 +23,7 @@ svg { --ink: #1b1f24; --soft: #57606a; --line: #d0d7de; --paper: #ffffff; --s0: 
   svg { --ink: #000000; --soft: #444444; --line: #bbbbbb; --paper: #ffffff; --s0: #0072b2; --s1: #d55e00; --s2: #007a5a; --s3: #a3478a; }
 }
 svg text { font: 13px system-ui, sans-serif; fill: var(--ink); }
+svg .paper { fill: var(--paper); }
 svg .soft { fill: var(--soft); }
 svg .line { stroke: var(--line); fill: none; }
 svg .border { stroke: var(--ink); stroke-dasharray: 5 4; fill: none; }
@@ -88,7 +89,8 @@ def drawing(height: float, *, title: str, description: str, parts: list[str], wi
         style: A style sheet, for a drawing that stands alone in a file.
     """
     inner = "\n".join(parts)
-    sheet = f"<style>\n{style}</style>\n" if style else ""
+    # Alone in a file it must not rely on the colour of the page around it, which may be dark where the reader's system is light.
+    sheet = f'<style>\n{style}</style>\n<rect class="paper" width="100%" height="100%"/>\n' if style else ""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_n(width)}" height="{_n(height)}" viewBox="0 0 {_n(width)} {_n(height)}" '
         'role="img">\n'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import BigInteger, cast, func, select
 
 from airflow_registry.sql.statements.judgements import decisions_of, evaluations_with
 from airflow_registry.sql.tables import (
@@ -70,16 +70,17 @@ def written_by(version_id: int) -> Select[Any]:
     joined = ledger.outerjoin(ledger_commits, ledger_commits.c.entry_id == ledger.c.id).outerjoin(
         partitions, partitions.c.live_entry_id == ledger.c.id
     )
-    wanted = select(
+    wanted: list[Any] = [
         func.count(ledger_commits.c.entry_id).label("outputs"),
         func.count(partitions.c.output).label("live"),
         (func.count(ledger.c.id) - func.count(ledger_commits.c.entry_id)).label("unfinished"),
-        func.coalesce(func.sum(ledger_commits.c.rows), 0).label("rows"),
-        func.coalesce(func.sum(ledger_commits.c.quarantined), 0).label("quarantined"),
+        # PostgreSQL adds whole numbers up to a decimal.
+        cast(func.coalesce(func.sum(ledger_commits.c.rows), 0), BigInteger).label("rows"),
+        cast(func.coalesce(func.sum(ledger_commits.c.quarantined), 0), BigInteger).label("quarantined"),
         func.min(ledger_commits.c.committed_at).label("first"),
         func.max(ledger_commits.c.committed_at).label("last"),
-    )
-    return wanted.select_from(joined).where(ledger.c.version_id == version_id)
+    ]
+    return select(*wanted).select_from(joined).where(ledger.c.version_id == version_id)
 
 
 def audited(subjects: Sequence[str], limit: int) -> Select[Any]:
