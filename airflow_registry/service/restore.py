@@ -6,11 +6,14 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from airflow_registry.domain.chain import RESTORE
 from airflow_registry.domain.names import ModelName
 from airflow_registry.errors import RegistryError
 from airflow_registry.service import marks
+from airflow_registry.service.audit.anchoring import newest_anchored
 from airflow_registry.service.pointer import point
 from airflow_registry.sql import catalog
+from airflow_registry.sql.statements import audit
 from airflow_registry.sql.statements import models as statements
 
 if TYPE_CHECKING:
@@ -73,11 +76,12 @@ def after_restore(core: Core) -> Restored:
     Raises:
         StorageUnavailableError: If the database or the store is out of reach; nothing was changed then.
     """
-    found = [marks.seen(core, model) for model in marks.known_models(core)]
+    found, anchored = [marks.seen(core, model) for model in marks.known_models(core)], newest_anchored(core)
     with core.store.write() as tx:
         lifted = tuple(done for one in found if (done := _lift(core, tx, one)) is not None)
-        if lifted:
-            core.record(tx, "after_restore", "registry", {"models": [one.to_json() for one in lifted]}, by=core.user)
+        lost = _skip_lost_entries(tx, anchored)
+        if lifted or lost:
+            core.record(tx, RESTORE, "registry", {"models": [one.to_json() for one in lifted], **lost}, by=core.user)
     for one in lifted:
         _point_again(core, one)
     return Restored(lifted=lifted, without_rows=_without_rows(core, lifted))
@@ -103,6 +107,15 @@ def _lift(core: Core, tx: Transaction, found: marks.Seen) -> Lifted | None:
         champion=cell.number,
         pointed_at=found.pointer.get("version"),
     )
+
+
+def _skip_lost_entries(tx: Transaction, anchored: int) -> dict[str, list[int]]:
+    """Places of the audit chain that were anchored are not given out again; the entry behind the gap says which ones were lost."""
+    head = tx.first(audit.locked_head())
+    if head is None or head["seq"] >= anchored:
+        return {}
+    tx.run(audit.skip_to(anchored))
+    return {"lost_entries": [head["seq"] + 1, anchored]}
 
 
 def _point_again(core: Core, lifted: Lifted) -> None:

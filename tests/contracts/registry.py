@@ -20,6 +20,7 @@ from tests.contracts.registry_evaluating import Evaluating
 from tests.contracts.registry_inferring import Ledger, Pinning
 from tests.contracts.registry_people import People
 from tests.contracts.registry_promoting import Promoting
+from tests.contracts.registry_proving import Proving
 from tests.contracts.registry_registering import Registering
 from tests.contracts.registry_reporting import Reporting
 from tests.contracts.registry_restoring import Restoring
@@ -27,7 +28,20 @@ from tests.contracts.registry_storing import Storing
 
 
 class RegistryContract(
-    Registering, Storing, Promoting, Auditing, Pinning, Ledger, Deployments, Restoring, Copying, BurningIn, People, Evaluating, Reporting
+    Registering,
+    Storing,
+    Promoting,
+    Auditing,
+    Proving,
+    Pinning,
+    Ledger,
+    Deployments,
+    Restoring,
+    Copying,
+    BurningIn,
+    People,
+    Evaluating,
+    Reporting,
 ):
     """Subclasses set `__test__ = True`, give the fixtures `url` and `empty_url` and the four hooks."""
 

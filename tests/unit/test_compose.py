@@ -22,6 +22,7 @@ COMPOSE = ROOT / "docker-compose.yml"
 GUIDE = ROOT / "docs" / "howto" / "deploy.md"
 OURS = "airflow-registry"
 WORKERS = {"worker-1", "worker-2"}
+ERASED = (("audit_texts", "text"), ("promotions", "reason"), ("versions", "change_note"))  # free text, which people may have erased
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +149,14 @@ def test_the_services_role_may_update_the_tables_that_the_statements_update_and_
     code = "\n".join(module.read_text() for module in (ROOT / "airflow_registry" / "sql" / "statements").glob("*.py"))
     upserts = [function for function in code.split("\ndef ") if "on_conflict_do_update" in function]
     updated = {*re.findall(r"\bupdate\((\w+)\)", code), *(re.search(r"\binsert\((\w+)\)", function)[1] for function in upserts)}
-    assert {f"airflow_registry_{table}" for table in updated} == set(re.split(r",\s+", granted))
+    columns = set(re.findall(r"GRANT UPDATE \((\w+)\) ON (\w+)", file.configs["rights"]))
+    assert columns == {(column, f"airflow_registry_{table}") for table, column in ERASED}
+    assert {f"airflow_registry_{table}" for table in updated} - {table for _, table in columns} == set(re.split(r",\s+", granted))
+    functions = code.split("\ndef ")
+    erasing = "\n".join(function for function in functions if function.startswith("erase_"))
+    others = "\n".join(function for function in functions if not function.startswith("erase_"))
+    assert set(re.findall(r"update\((\w+)\).*values\((\w+)=None\)", erasing)) == set(ERASED)
+    assert not {table for table, _ in ERASED} & set(re.findall(r"\bupdate\((\w+)\)", others)), "a column may be erased, and nothing else"
     assert not re.findall(r"\bdelete\((\w+)\)", code), "grant DELETE on these tables too"
 
 

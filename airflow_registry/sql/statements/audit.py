@@ -32,6 +32,11 @@ def set_head(digest: str) -> Update:
     return update(audit_head).where(audit_head.c.id == 1).values(hash=digest)
 
 
+def locked_head() -> Select[Any]:
+    """The newest place; nobody takes the next one before we commit."""
+    return select(audit_head.c.seq).where(audit_head.c.id == 1).with_for_update()
+
+
 def skip_to(seq: int) -> Update:
     """After a restore: the places up to `seq` were given out before, and are not given out again."""
     return update(audit_head).where(audit_head.c.id == 1, audit_head.c.seq < seq).values(seq=seq)
