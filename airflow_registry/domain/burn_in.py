@@ -209,8 +209,8 @@ class CoolDown:
     because: str
 
     def holds_at(self, now: datetime) -> bool:
-        """Whether the version still cools down at that (aware) time."""
-        return self.until is None or utc(now) < self.until
+        """Whether the version cools down at that (aware) time; before the rollback, which a replay may ask about, it did not."""
+        return self.since <= utc(now) and (self.until is None or utc(now) < self.until)
 
     @property
     def text(self) -> str:

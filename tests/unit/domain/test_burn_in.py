@@ -174,6 +174,7 @@ def test_a_report_in_short_is_small_json():
 def test_a_cool_down_holds_until_the_moment_it_ends_or_for_ever():
     cooling = CoolDown(number=2, since=NOON, until=NOON + DAY, because="x")
     assert cooling.holds_at(NOON)
+    assert not cooling.holds_at(NOON - timedelta(microseconds=1)), "a replay of what was decided before it"
     assert cooling.holds_at(NOON + DAY - timedelta(microseconds=1))
     assert not cooling.holds_at(NOON + DAY)
     assert replace(cooling, until=None).holds_at(NOON + 10_000 * DAY)
