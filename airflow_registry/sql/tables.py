@@ -228,7 +228,7 @@ audit = Table(
     Column("deployment", Name(250), nullable=False),
     Column("actor", Words(), nullable=False),
     Column("action", Name(64), nullable=False),
-    Column("subject", Words(), nullable=False),
+    Column("subject", Words(), nullable=False, index=True),
     Column("body", Json, nullable=False),
     Column("text_digest", Name(80)),
     Column("previous", Name(80), nullable=False),

@@ -1,5 +1,6 @@
 """What a gate also remembers; columns and tables only, so that the previous release can go on writing.
 
+audit.subject: an index, because reports ask for the entries about one version.
 decisions.basis: what a decision stood on, so that it can be made again; decision_data: which data sets it looked at.
 evaluations: the artifact with the labels and scores of every row, what kind of model it was, the slices, the best trivial model.
 versions.git_author, triggered_by, decisions.policy_editor: who made it, and so may not approve it. Votes know the task that asked for
@@ -28,6 +29,7 @@ depends_on = None
 def upgrade() -> None:
     """Add what is new, empty."""
     _evaluations()
+    _audit()
     _burn_in()
     _authors()
     _people()
@@ -55,6 +57,10 @@ def _evaluations() -> None:
     op.add_column(table, sa.Column("slices", Json, nullable=True))
     op.add_column(table, sa.Column("trivial", Json, nullable=True))
     op.create_index("ix_airflow_registry_evaluations_data_digest", table, ["data_digest"])
+
+
+def _audit() -> None:
+    op.create_index("ix_airflow_registry_audit_subject", "airflow_registry_audit", ["subject"])
 
 
 def _burn_in() -> None:
