@@ -84,7 +84,7 @@ def test_the_blocks_without_airflow_run_in_an_empty_folder(block, tmp_path):
 def test_the_policy_is_a_policy():
     (text,) = [text for language, text in BLOCKS if language == "yaml"]
     policy = load_policy(yaml.safe_load(text))
-    assert len(policy.rules) == 4
+    assert len(policy.rules) == 9
     with pytest.raises(RegistryError):
         load_policy(yaml.safe_load(text.replace("at_least", "at_lest")))
 
