@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 PYTEST := $(BIN)/python -m pytest --quiet
 # A metric's name, and the misspellings that tests are about.
-NOT_MISSPELT := burnin,mape,modle,modell,polcy,regsitry
+NOT_MISSPELT := acuracy,aproval,burnin,fpr,mape,modle,modell,polcy,regsitry,wihtin
 # Long tests on several processes; a test file with fixtures of its own session stays on one.
 PARALLEL := --numprocesses $(JOBS) --dist loadfile
 
