@@ -322,9 +322,10 @@ def _wrong(witness: Witness, later: int) -> AuditFault:
 
 
 def _restored(first: int, entry: ChainEntry) -> AuditFault:
+    lost = f"entry {first} was" if first == entry.seq - 1 else f"entries {first} to {entry.seq - 1} were"
     text = (
-        f"Entry {entry.seq} by {entry.actor} says that the database was restored from a backup, and that the entries from {first} to "
-        f"{entry.seq - 1} were lost with it. If you know of that restore, accept it by its number; if not, the chain was cut off there."
+        f"Entry {entry.seq} by {entry.actor} says that the database was restored from a backup, and that {lost} lost with it. "
+        "If you know of that restore, accept it by its number; if not, the chain was cut off there."
     )
     return AuditFault(kind=FaultKind.RESTORED, seq=first, last=entry.seq - 1, text=text)
 

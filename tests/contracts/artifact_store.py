@@ -15,6 +15,7 @@ from airflow_registry.errors import (
     InvalidNameError,
     ManifestMismatchError,
 )
+from tests.contracts.artifact_anchors import AnchorContract
 from tests.contracts.artifact_pointers import PointerContract
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ USABLE_NAMES = [
 REFUSED_NAMES = ["", ".", "..", "../model", "a/b", "/etc/passwd", "a\nb", "a\rb", "a\\b", "a\x00b", "-", "é" * 101, ".tmp-x", "\udcff"]
 
 
-class ArtifactStoreContract(PointerContract):
+class ArtifactStoreContract(PointerContract, AnchorContract):
     """Subclasses set `__test__ = True`, give the fixture `store` and the four hooks."""
 
     __test__ = False

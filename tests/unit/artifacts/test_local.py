@@ -165,7 +165,9 @@ class TestLocalArtifactStore(ArtifactStoreContract):
 
     def test_temporary_leftovers_are_orphans(self, store, file):
         stored = self.put(store, file)
-        left = [Path(store.root, "plain", "lead_scoring", ".tmp-1"), Path(store.root, "production", ".tmp-2")]
+        left = [
+            Path(store.root, *parts) for parts in (("plain", "lead_scoring", ".tmp-1"), ("production", ".tmp-2"), ("audit", "u", ".tmp-3"))
+        ]
         for path in left:
             path.mkdir(parents=True)
         assert set(store.orphans({stored.remote_path})) == set(map(str, left))

@@ -5,6 +5,7 @@ Every fault is a real one in a process of its own: limits of the kernel, SIGKILL
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from airflow_registry.artifacts.local import LocalArtifactStore
+from airflow_registry.errors import CorruptionError, StorageUnavailableError
 
 PREAMBLE = """
 import json, multiprocessing, os, resource, signal, sys
@@ -157,6 +159,53 @@ print(step)
     for store in stores:
         store.write_pointer("m", {"version": 3}, 3)
         assert store.read_pointer("m")["version"] == 3
+
+
+@pytest.mark.parametrize("disk", ["with links", "without links"])
+def test_an_anchor_whose_writer_is_killed_at_any_step_is_whole_or_not_there(tmp_path, disk):
+    script = """
+def refuse(*arguments, **options):
+    raise PermissionError(1, "no links on this disk")
+roots, step = Path(sys.argv[1]), 1
+if sys.argv[2] == "without links":
+    os.link = refuse
+while killed_before(step, lambda: LocalArtifactStore(str(roots / str(step))).write_anchor("uid", 7, {"hash": "x"})):
+    step += 1
+print(step)
+"""
+    steps = run(KILLED_AT_EVERY_STEP + script, tmp_path, disk)
+    stores = [LocalArtifactStore(str(tmp_path / str(step))) for step in range(1, steps + 1)]
+    found = [[anchor.content for anchor in store.anchors("uid")] if Path(store.root).exists() else [] for store in stores]
+    whole = {"hash": "x", "registry_uid": "uid", "schema": 1, "seq": 7}
+    assert steps > 10
+    assert found == sorted(found, key=len)
+    assert (found[0], found[-1]) == ([], [whole])
+    for store in stores:
+        store.write_anchor("uid", 7, {"hash": "x"})
+        assert [anchor.content for anchor in store.anchors("uid")] == [whole]
+        assert all("/.tmp-" in path for path in store.orphans(set()))
+
+
+def test_an_anchor_is_not_replaced_on_a_disk_without_links(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(errno.EPERM, "no links on this disk")
+
+    monkeypatch.setattr(os, "link", refuse)
+    store = LocalArtifactStore(str(tmp_path / "artifacts"))
+    for _ in range(2):
+        store.write_anchor("uid", 7, {"hash": "x"})
+    with pytest.raises(CorruptionError):
+        store.write_anchor("uid", 7, {"hash": "y"})
+    assert [anchor.content["hash"] for anchor in store.anchors("uid")] == ["x"]
+
+
+def test_a_disk_that_refuses_an_anchor_for_another_reason_says_so(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "link", full)
+    with pytest.raises(StorageUnavailableError, match="Cannot write the audit anchor .*No space left"):
+        LocalArtifactStore(str(tmp_path / "artifacts")).write_anchor("uid", 7, {"hash": "x"})
 
 
 def test_a_writer_that_the_kernel_stops_in_mid_write_leaves_no_artifact(tmp_path):
