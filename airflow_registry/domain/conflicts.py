@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import combinations
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, cast, get_args
 
 from airflow_registry.domain.rules import Approval, Comparison, Fresh, Rule, Shadow, Smoke, Threshold
 from airflow_registry.errors import one_of
@@ -25,8 +25,9 @@ def check_rules(numbered: Iterable[tuple[int, object]], faults: Faults) -> None:
         if not isinstance(rule, RULES):
             faults.add(f"rules[{number}]", f"expected a rule ({one_of(kind.__name__ for kind in RULES)}); found {rule!r}.")
             continue
-        _check_repetition(number, rule, known, faults)
-        known.append((number, rule))
+        checked = cast(Rule, rule)  # pyright does not narrow by a tuple of classes
+        _check_repetition(number, checked, known, faults)
+        known.append((number, checked))
     thresholds = [(number, rule) for number, rule in known if isinstance(rule, Threshold)]
     for (first, one), (number, other) in combinations(thresholds, 2):
         if _look_at_the_same(one, other) and (bounds := _empty_bounds(one, other)):

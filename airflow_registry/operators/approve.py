@@ -182,7 +182,7 @@ class ApproveModelOperator(RegistryOperator):
         """Whether an earlier try of this clear put the question: then an answer may be there already, and asking would lose it."""
         if task_instance(context).try_number <= 1:
             return False
-        return bool(context["task_state_store"].get(_ASKED) == run_key(context).clear_number)
+        return bool(_kept(context).get(_ASKED) == run_key(context).clear_number)
 
     def _ask(self, version: ModelVersion, question: _Question, context: Context) -> None:
         """Put the question, or put it again without the answer that was given."""
@@ -197,7 +197,7 @@ class ApproveModelOperator(RegistryOperator):
             params={COMMENT: Param(default="", type=["string", "null"], description="In your words; kept with your vote.").serialize()},
             assigned_users=_users(self.assigned_users),
         )
-        context["task_state_store"].set(_ASKED, run_key(context).clear_number)
+        _kept(context).set(_ASKED, run_key(context).clear_number)
 
     def _parked(self, version: ModelVersion, question: _Question) -> TaskAwaitingInput:
         """What makes Airflow wait: for an answer, or where the gate has moved on meanwhile only for one that is there already."""
@@ -276,3 +276,8 @@ def _body(version: ModelVersion, question: _Question) -> str:
 
 def _result(version: ModelVersion, question: _Question, **vote: object) -> dict[str, Any]:
     return {**version.to_json(), "vote": None, "person": None, "comment": None, "outcome": question.outcome, **vote}
+
+
+def _kept(context: Context) -> Any:  # noqa: ANN401  Airflow's store, which its types call optional
+    """What outlives a try of the task; every task of Airflow 3.3 has it."""
+    return context["task_state_store"]  # pyright: ignore[reportTypedDictNotRequiredAccess]

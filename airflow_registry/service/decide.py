@@ -72,7 +72,7 @@ def decide(core: Core, model: str, version: object, request: Request) -> Decisio
                 return _decided(core, tx, found, inquiry.applied(policy, found.case), request)
         inquiry.find_out(policy, found.case)
     raise ConflictError(
-        f"{found.challenger.value.ref} could not be judged: champions or evaluations of {model} changed {ROUNDS} times meanwhile. "
+        f"Version {version} could not be judged: champions or evaluations of {model} changed {ROUNDS} times meanwhile. "
         "Nothing was decided. Decide again when they have settled."
     )
 

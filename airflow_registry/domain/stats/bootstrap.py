@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_registry.domain.stats.draws import below_power_of_two
 
@@ -59,7 +59,7 @@ class GroupSums:
         groups = 1 << _MOST_BITS
         at_random = below_power_of_two(_MOST_BITS, seed, _ROWS_STREAM, 0, sections.rows).astype(np.int64)
         own = np.arange(sections.rows) if sections.rows <= groups else at_random
-        sums: NDArray[np.float64] = np.bincount(own, weights=whole, minlength=groups)[None, :].astype(np.float64)
+        sums: NDArray[Any] = np.bincount(own, weights=whole, minlength=groups)[None, :].astype(np.float64)
         if sections.codes is not None and sliced is not None:
             keys = _groups_in_slices(sections.codes, sections.counts(), at_random)
             keys += (sections.codes + 1) * groups
