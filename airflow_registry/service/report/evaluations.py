@@ -34,9 +34,9 @@ def records(tx: Transaction, row: VersionRow) -> tuple[EvaluationRecord, ...]:
 
 
 def _detailed(heads: Sequence[RowMapping]) -> list[int]:
-    """The newest evaluation on each data set. What came with the registration gives way to any other, being of unknown making."""
+    """The newest evaluation on each data set; what came with the registration is the oldest of all, and gives way to any other."""
     chosen: dict[str | None, int] = {}
-    for head in sorted(heads, key=lambda head: head["source"] == "registration"):
+    for head in heads:
         chosen.setdefault(head["data_digest"] or head["data_name"], head["id"])
     return list(chosen.values())[:DETAILED]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from airflow_registry.domain.ledger import Written
 from airflow_registry.domain.model import Dataset
 from airflow_registry.domain.report import gains, limits
 from airflow_registry.domain.stage import Stage
+from airflow_registry.service.report import intervals
+from airflow_registry.service.report.intervals import with_intervals
 from tests.contracts import reported
 from tests.contracts.registry_base import Clock, run
 
@@ -141,6 +144,50 @@ def test_an_erased_text_is_said_to_be_erased(told):
     found = told.report("late:2")
     [erased] = [entry for entry in found.audit.entries if entry.action == "register"]
     assert (erased.text, erased.is_erased, erased.hash) == (None, True, entry.hash)
+
+
+def test_an_interval_beside_its_value_would_be_of_something_else_and_is_left_out(told):
+    record = next(entry for entry in told.report("late:2").evaluations if entry.bins)
+    wrong = tuple(replace(entry, metric=replace(entry.metric, value=0.01)) for entry in record.measures if entry.metric.value is not None)
+    found = with_intervals(told.core, replace(record, measures=wrong), 2)
+    assert {entry.interval for entry in found.measures} == {None}
+
+
+def test_only_the_worst_of_very_many_slices_have_intervals(told, monkeypatch):
+    monkeypatch.setattr(intervals, "MOST_SLICES", 1)
+    record = next(entry for entry in told.report("late:2").evaluations if entry.bins)
+    worst, *others = record.worst(2, "roc_auc")
+    assert worst.interval is not None
+    assert [entry.interval for entry in others] == [None, None]
+
+
+def test_a_newer_value_on_other_data_does_not_hide_the_one_that_compares(registry):
+    same, other = (Dataset("books", digest="sha256:" + letter * 64) for letter in "ab")
+    for number in (1, 2):
+        registry.register("lead")
+        registry.record_metrics("lead", number, {"auc": 0.5 + number / 10}, evaluated_on=same)
+    registry.record_metrics("lead", 1, {"auc": 0.99}, evaluated_on=other)
+    points = {point.number: point for point in registry.report("lead:2").history}
+    assert [(points[number].metric.value, points[number].same_data) for number in (1, 2)] == [(0.6, True), (0.7, True)]
+
+
+def test_the_newest_of_several_values_on_the_same_data_is_the_one_of_the_history(registry):
+    data = Dataset("books", digest="sha256:" + "b" * 64)
+    registry.register("lead")
+    for value in (0.1, 0.2):
+        registry.record_metrics("lead", 1, {"auc": value}, evaluated_on=data)
+    registry.record_metrics("lead", 1, {"f1": 0.3}, evaluated_on=data)
+    assert {point.metric.name: point.metric.value for point in registry.report("lead:1").history} == {"auc": 0.2, "f1": 0.3}
+
+
+def test_decisions_about_another_model_do_not_wear_out_this_ones_data(registry):
+    data = Dataset("books", digest="sha256:" + "b" * 64)
+    for model in ("lead", "churn"):
+        registry.register(model)
+        registry.record_metrics(model, 1, {"auc": 0.9}, evaluated_on=data)
+    for _ in range(3):
+        registry.decide("churn", 1, policy={"rules": [{"metric": "auc", "at_least": 0.5}]})
+    assert [registry.report(f"{model}:1").evaluations[0].uses for model in ("lead", "churn")] == [0, 3]
 
 
 def test_the_history_prefers_values_on_the_data_of_the_report(told):

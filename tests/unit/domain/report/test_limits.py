@@ -67,6 +67,10 @@ def test_data_that_were_used_seldom_are_no_limit():
     assert said(evaluations=(evaluated(VALUES, interval=INTERVAL, uses=19),)) == ()
 
 
+def test_a_slice_with_just_enough_rows_is_no_limit():
+    assert said(evaluations=(evaluated(VALUES, interval=INTERVAL, rows=200),)) == ()
+
+
 def test_a_slice_is_small_by_the_policys_own_measure():
     policy = {"rules": [{"metric": "auc", "by": "c", "min_rows": 1001, "at_least": 0.5}, {"require": ["digest"]}]}
     [limit] = said(decisions=(decided(policy=policy),))
