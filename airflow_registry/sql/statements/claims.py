@@ -78,7 +78,8 @@ def _with_entry(table: str, *, imported: bool) -> list[ColumnElement[bool]]:
     if imported and table == VERSIONS:
         conditions.append(~_TAKEN_OVER)
     if imported and table == PROMOTIONS:
-        conditions.append(~and_(_TAKEN_OVER, promotions.c.revision == 1, promotions.c.reason == TAKEN_OVER))
+        is_first = func.coalesce(promotions.c.revision, 0) == 1  # NULL is no answer to "not"
+        conditions.append(~and_(_TAKEN_OVER, is_first, func.coalesce(promotions.c.reason, "") == TAKEN_OVER))
     return conditions
 
 

@@ -53,6 +53,15 @@ def test_a_version_that_passes_becomes_champion_and_the_consumers_are_rung(regis
     assert (result["decision"], result["promotion"]) == (registry.history("lead")[0].decision, registry.history("lead")[0].uid)
 
 
+def test_the_audits_head_stands_in_the_tasks_log_also_on_a_retry(registry, register, context, capsys):
+    register()
+    for _ in range(2):
+        gate().execute(context("promote"))
+        newest = registry.audit_entries()[-1]
+        assert f"Audit head {newest.seq:012d} {newest.hash}" in capsys.readouterr().out
+    assert registry.verify_audit(heads=[f"{newest.seq}:{newest.hash}"]).anchored_to == newest.seq
+
+
 def test_the_outlet_is_the_alias_also_beside_others_and_under_partial(registry):
     from airflow.sdk import DAG, Asset
 

@@ -32,6 +32,13 @@ def test_a_retry_of_a_rollback_rings_again_and_does_not_swing_back(registry, two
     assert rung(again) == ["airflow-registry://lead/production"]
 
 
+def test_rollback_and_archive_say_the_audits_head_in_their_log(registry, two_champions, context, capsys):
+    for operator in (RollbackModelOperator(model="lead", reason="bad"), ArchiveModelOperator(version="lead:1", reason="bad")):
+        operator.execute(context("task"))
+        newest = registry.audit_entries()[-1]
+        assert f"Audit head {newest.seq:012d} {newest.hash}" in capsys.readouterr().out
+
+
 def test_without_a_previous_champion_nothing_is_rolled_back(registry, champion, context, rung):
     task = context("rollback")
     with pytest.raises(AirflowFailException, match="no other version held PRODUCTION before"):
