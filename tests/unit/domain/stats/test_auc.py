@@ -130,6 +130,15 @@ def test_perfect_against_constant_on_two_rows_of_each_class_is_no_proof():
     assert one.lower_limit(0.95) < 0
 
 
+def test_a_gain_without_spread_is_not_taken_for_a_certain_one_because_of_rounding():
+    labels = [1, 0, 1, 0, 1, 0]
+    one = compared(labels, [2, 1, 4, 3, 6, 5], [1, 2, 3, 4, 5, 6])[-1]  # each row is on the right side of a third more
+    assert one.gain == pytest.approx(1 / 3)
+    assert one.standard_error == 0.0
+    assert one.p_value(0) == pytest.approx((3 / 4) ** 3)
+    assert one.lower_limit(0.95) < 0
+
+
 @pytest.mark.parametrize("labels", [[], [1], [0], [0, 1], [1, 1, 1], [0, 0, 0], [0, 1, 1], [0, 0, 1]])
 def test_fewer_than_two_rows_of_a_class_have_no_difference(labels):
     scores = np.arange(len(labels), dtype=float)

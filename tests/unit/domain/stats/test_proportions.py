@@ -164,6 +164,13 @@ def test_the_ends_of_the_scale():
     assert difference(0, 7, 7).lower_limit(0.95) == -1.0
 
 
+@pytest.mark.parametrize(("wins", "losses"), [(4, 0), (6, 1), (8, 2), (14, 6)])
+def test_a_limit_that_only_the_score_test_puts_above_zero_is_zero(wins, losses):
+    one = difference(wins, losses, 100)
+    assert tango(wins, losses, 100, 1e-9) < 0.05 < one.p_value(0)
+    assert one.lower_limit(0.95) == 0.0
+
+
 def test_a_limit_that_only_the_exact_test_puts_above_zero_is_above_it():
     one = difference(60, 0, 60)
     confidence = 1 - 1e-15
