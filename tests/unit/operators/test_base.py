@@ -108,7 +108,7 @@ def test_an_argument_that_nobody_knows_is_refused(named):
         ("BatchInferenceOperator", {"repin": True, "version": 3}, "Leave one of them out"),
         ("BatchInferenceOperator", {"version": "churn:3"}, "make them agree"),
         ("EvaluateModelOperator", {"version": "lead"}, "does not say of which model"),
-        ("EvaluateModelOperator", {"metrics": "auc"}, "list of names"),
+        ("EvaluateModelOperator", {"metrics": "auc"}, "is a list, also of one"),
         ("PromoteModelOperator", {"policy": "p.yaml"}, "exactly one of policy= and thresholds="),
         ("PromoteModelOperator", {"thresholds": None}, "exactly one of policy= and thresholds="),
         ("PromoteModelOperator", {"on_refusal": "shrug"}, "'skip', 'fail' or 'continue'"),
