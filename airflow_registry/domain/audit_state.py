@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 VERSIONS, DECISIONS, PROMOTIONS = "versions", "decisions", "promotions"
+VOTES, WAIVERS, WITHDRAWALS, LOCKS, FREEZES = "votes", "waivers", "withdrawals", "locks", "freezes"
+TABLES = (VERSIONS, DECISIONS, PROMOTIONS, VOTES, WAIVERS, WITHDRAWALS, LOCKS, FREEZES)
 TAKEN_OVER = "imported from the original table"  # the reason of a promotion that has no entry of its own
 
 
@@ -25,7 +27,7 @@ class Claim:
 
     Attributes:
         seq: The entry.
-        table: `versions`, `decisions` or `promotions`.
+        table: What kind of row it is, one of `TABLES`.
         uid: The row.
         facts: What its columns must hold, by the names of the entry's body.
         text_digest: Digest of the free text that the row repeats, None if it must have none.
@@ -56,9 +58,15 @@ _KINDS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "register": (VERSIONS, "uid", ("digest", "remote_path", "metrics")),
     "import": (VERSIONS, "uid", ("digest", "remote_path", "metrics")),
     "decide": (DECISIONS, "decision", ("outcome", "champion", "revision", "policy")),
+    "vote": (VOTES, "vote", ("choice", "policy")),
+    "waive": (WAIVERS, "waiver", ("rule", "expires_at")),
+    "withdraw_waiver": (WITHDRAWALS, "waiver", ("rule",)),
+    "lock_policy": (LOCKS, "lock", ("policy", "is_effective")),
+    "unlock_policy": (LOCKS, "lock", ("policy", "is_effective")),
+    "freeze": (FREEZES, "freeze", ("until",)),
+    "unfreeze": (FREEZES, "freeze", ("until",)),
 }
 _STAGE_CHANGE = (PROMOTIONS, "promotion", ("from", "to", "replaced", "revision", "decision"))  # whatever the action is called
-_ROWS = {VERSIONS: "version", DECISIONS: "decision", PROMOTIONS: "promotion"}
 
 
 def contradiction(claim: Claim, row: Mapping[str, Any] | None) -> AuditFault | None:
@@ -66,14 +74,16 @@ def contradiction(claim: Claim, row: Mapping[str, Any] | None) -> AuditFault | N
 
     Args:
         claim: What the audit says.
-        row: What the table says, by the same names, and its free text as `text`; None if there is no such row.
+        row: What the table says, by the same names, with its free text as `text` or the digest of it as `text_digest`; None if
+            there is no such row.
     """
-    what = f"{_ROWS[claim.table]} of {claim.facts['ref']}"
+    what = f"{claim.table[:-1]} of {claim.facts['ref']}"
     if row is None:
         return _state(claim.seq, f"The {what} that entry {claim.seq} tells of is gone from the database ({claim.uid}).")
     other = [f"{name} is {row[name]!r}, and was {said!r}" for name, said in claim.facts.items() if row[name] != said]
     text = row.get("text")
-    if text is not None and (claim.text_digest is None or text_digest(text) != claim.text_digest):
+    digest = row.get("text_digest", claim.text_digest) if text is None else text_digest(text)
+    if digest != claim.text_digest:
         other.append("its free text is another one")
     return _state(claim.seq, f"The {what} was changed past the registry: {'; '.join(other)} (entry {claim.seq}).") if other else None
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_registry.domain.audit import AuditEntry, AuditHead, entry_hash, text_digest
 from airflow_registry.domain.chain import ChainEntry
+from airflow_registry.domain.clock import utc
 from airflow_registry.errors import CorruptionError
 from airflow_registry.sql.statements import audit as statements
 from airflow_registry.sql.statements import claims
@@ -84,7 +85,17 @@ def rows_of(tx: Transaction, table: str, found: Sequence[Claim]) -> dict[str, Ma
     if not found:
         return {}
     rows = tx.all(claims.rows(table, {claim.uid for claim in found}))
-    return {row["uid"]: {**row, "ref": f"{row['model_name']}:{row['number']}", "by": str(row["by"])} for row in rows}
+    return {row["uid"]: {**{name: _told(value) for name, value in row.items()}, "ref": ref_of(row), "by": str(row["by"])} for row in rows}
+
+
+def ref_of(row: RowMapping) -> str:
+    """What a row is about: a version, or a model where it has no number."""
+    return str(row["model_name"]) if row["number"] is None else f"{row['model_name']}:{row['number']}"
+
+
+def _told(value: object) -> object:
+    """A column as an entry's body says it."""
+    return utc(value).isoformat() if isinstance(value, datetime) else value
 
 
 def _moment(value: object) -> datetime | None:

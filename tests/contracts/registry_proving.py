@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -15,6 +15,7 @@ from airflow_registry.service.audit.file import verify_file
 from airflow_registry.service.restore import after_restore
 from airflow_registry.sql.tables import metadata
 from tests.contracts.registry_base import POLICY, RegistryBase, run
+from tests.contracts.registry_people import ASKS
 from tests.contracts.registry_restoring import Backup
 
 NAMES = ("seq", "at", "deployment", "actor", "action", "subject", "body", "text_digest", "previous", "hash")
@@ -37,6 +38,23 @@ CHANGED_ROWS = [
     ("UPDATE airflow_registry_champions SET revision = 7", 10, "it is nobody (revision 7), and by the audit nobody (revision 4)"),
     ("UPDATE airflow_registry_version_stages SET stage = 'SHADOW' WHERE stage = 'DEVELOPMENT'", None, "it is SHADOW, and its last"),
     ("DELETE FROM airflow_registry_promotions WHERE reason = 'replaced by lead:2'", None, "lead:1 left PRODUCTION more or less"),
+]  # fmt: skip
+
+
+_VOTES = "uid, version_id, policy_digest, person, vote, at"
+SAID_PAST_THE_REGISTRY = [
+    ("UPDATE airflow_registry_approvals SET vote = 'approve' WHERE person = 'bob'", "choice is 'approve', and was 'reject'"),
+    ("UPDATE airflow_registry_approvals SET person = 'cy' WHERE person = 'bob'", "by is 'cy'"),
+    ("UPDATE airflow_registry_approvals SET text_digest = 'sha256:0' WHERE person = 'ada'", "free text is another one"),
+    ("DELETE FROM airflow_registry_approvals WHERE person = 'bob'", "The vote of lead:1 that entry 4 tells of is gone"),
+    (f"INSERT INTO airflow_registry_approvals ({_VOTES}) SELECT 'forged', {_VOTES[5:]} FROM airflow_registry_approvals LIMIT 1",
+     "No entry tells of the vote of lead:1 (forged)"),
+    ("UPDATE airflow_registry_waivers SET expires_at = '2027-01-01 00:00:00.000000+00:00'", "expires_at is '2027-01-01T00:00:00+00:00'"),
+    ("UPDATE airflow_registry_waivers SET rule = 'everything'", "rule is 'everything'"),
+    ("DELETE FROM airflow_registry_waiver_withdrawals", "The withdrawal of lead:1 that entry 6 tells of is gone"),
+    ("UPDATE airflow_registry_policy_locks SET is_effective = true", "is_effective is True, and was False"),
+    ("UPDATE airflow_registry_models SET locked_policy = NULL", "The locked policy of lead was changed past the registry: it is None"),
+    ("UPDATE airflow_registry_freezes SET frozen_until = NULL", "until is None, and was '2026-01-03T12:00:00+00:00'"),
 ]  # fmt: skip
 
 
@@ -276,6 +294,28 @@ class Proving(RegistryBase):
             said = [fault.text for fault in story.verify_audit().faults]
             assert any(f"No entry tells of the {table[:-1]} of lead:" in text and "forged" in text for text in said), said
             backup.restore()
+
+    def test_what_people_said_past_the_registry_is_found(self, registry, sql, url):
+        registry.register("lead", metrics={"auc": 0.4})
+        registry.decide("lead", 1, policy=POLICY)
+        registry.vote("lead", 1, policy=ASKS, by="ada", comment="looks good")
+        registry.vote("lead", 1, policy=ASKS, by="bob", choice="reject")
+        ended = registry.waive("lead", 1, rule="auc at least 0.5", reason="few rows", expires="7d", by="ada")
+        registry.withdraw_waiver(ended.uid, "enough rows now", by="bob")
+        registry.waive("lead", 1, rule="auc at least 0.5", reason="again", expires=registry.core.now() + timedelta(days=2), by="ada")
+        registry.lock_policy("lead", POLICY, by="ada", reason="audited")
+        registry.lock_policy("lead", ASKS, by="ada")
+        registry.freeze("lead", until="2d", reason="holidays", by="bob")
+        registry.unfreeze("lead", reason="over", by="ada")
+        report = registry.verify_audit()
+        assert (report.ok, report.rows, report.faults) == (True, 1 + 1 + 2 + 2 + 1 + 2 + 2, ())
+        backup = Backup(url)
+        for statement, said in SAID_PAST_THE_REGISTRY:
+            sql(statement)
+            faults = registry.verify_audit().faults
+            assert any(said in fault.text for fault in faults), (statement, faults)
+            backup.restore()
+        assert registry.verify_audit().ok
 
     # -- anchors -----------------------------------------------------------------------------------------------------------
     def anchors(self, registry):

@@ -37,6 +37,7 @@ def check_guarantees(registry, engine, model, *, storage=None, outputs=()):
     for output in outputs:
         whole_output(registry, model, output, storage)
     audit_chain(engine)
+    assert registry.verify_audit().faults == ()
 
 
 def champions_and_versions(registry, model):

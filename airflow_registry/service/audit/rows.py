@@ -1,4 +1,4 @@
-"""The rows of versions, decisions and promotions against the entries that tell of them, and champions and stages against both.
+"""The rows of versions, decisions, promotions and of what people said against the entries that tell of them; champions, stages and locks.
 
 The chain proves entries; consumers use rows. A row that was changed, removed or added past the registry is found here.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from airflow_registry.domain.audit_state import DECISIONS, PROMOTIONS, VERSIONS, Champions, claim_of, contradiction
+from airflow_registry.domain.audit_state import TABLES, VERSIONS, Champions, claim_of, contradiction
 from airflow_registry.domain.chain import AuditFault, FaultKind
 from airflow_registry.service.audit.texts import MOST_FAULTS
 from airflow_registry.sql import trail
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from airflow_registry.domain.audit_state import Claim
     from airflow_registry.domain.chain import ChainEntry
     from airflow_registry.sql.store import Transaction
-
-_TABLES = (VERSIONS, DECISIONS, PROMOTIONS)
 
 
 class RowCheck:
@@ -44,15 +42,15 @@ class RowCheck:
         for entry in page:
             self._champions.feed(entry)
         found = [claim for entry in page if (claim := claim_of(entry)) is not None]
-        for table in _TABLES:
+        for table in TABLES:
             self._compare(table, [claim for claim in found if claim.table == table])
 
     def finish(self) -> list[AuditFault]:
         """What is not as the audit says; at most twenty of each kind."""
         cells = ((row["name"], row["number"], row["revision"]) for row in self._tx.all(claims.champion_cells()))
         champions = self._champions.contradictions(cells)
-        added = [fault for table in _TABLES for fault in self._added(table)]
-        return [*self._faults, *added, *champions[:MOST_FAULTS], *self._retirements(), *self._stages()]
+        added = [fault for table in TABLES for fault in self._added(table)]
+        return [*self._faults, *added, *champions[:MOST_FAULTS], *self._retirements(), *self._stages(), *self._locks()]
 
     def _compare(self, table: str, found: list[Claim]) -> None:
         rows = trail.rows_of(self._tx, table, found)
@@ -80,7 +78,7 @@ class RowCheck:
             for row in rows:
                 if row["uid"] not in known and told < MOST_FAULTS:
                     told += 1
-                    what = f"{table[:-1]} of {row['model_name']}:{row['number']} ({row['uid']})"
+                    what = f"{table[:-1]} of {trail.ref_of(row)} ({row['uid']})"
                     yield _state(f"No entry tells of the {what}: it was added past the registry.")
             after = rows[-1]["id"]
 
@@ -94,6 +92,11 @@ class RowCheck:
         text = "The stage of {}:{} was changed past the registry: it is {}, and its last stage change went to {}."
         found = self._tx.all(claims.wrong_stages(MOST_FAULTS))
         return [_state(text.format(row["model_name"], row["number"], row["stage"], row["expected"])) for row in found]
+
+    def _locks(self) -> list[AuditFault]:
+        text = "The locked policy of {} was changed past the registry: it is {}, and the last lock says {}."
+        found = self._tx.all(claims.wrong_locks(MOST_FAULTS))
+        return [_state(text.format(row["model_name"], row["locked_policy"], row["expected"])) for row in found]
 
 
 def _state(text: str) -> AuditFault:

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, func, literal, or_, select, union_all
+from sqlalchemy import and_, func, literal, null, or_, select, union_all
 
-from airflow_registry.domain.audit_state import DECISIONS, PROMOTIONS, TAKEN_OVER, VERSIONS
+from airflow_registry.domain.audit_state import (
+    DECISIONS,
+    FREEZES,
+    LOCKS,
+    PROMOTIONS,
+    TAKEN_OVER,
+    VERSIONS,
+    VOTES,
+    WAIVERS,
+    WITHDRAWALS,
+)
+from airflow_registry.sql.people_tables import approvals, freezes, policy_locks, waiver_withdrawals, waivers
 from airflow_registry.sql.tables import champions, decisions, models, promotions, version_stages, versions
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy import ColumnElement, FromClause, Select
 
-TABLES = {VERSIONS: versions, DECISIONS: decisions, PROMOTIONS: promotions}
 _ABOUT = (models.c.name.label("model_name"), versions.c.number)
+_ABOUT_MODEL = (models.c.name.label("model_name"), null().label("number"))
+_champion, _replaced = versions.alias("champion"), versions.alias("replaced")
 # The champion that makes room has a line of its own, and no entry: the entry of its successor names it.
 _MAKES_ROOM = and_(promotions.c.from_stage == "PRODUCTION", promotions.c.to_stage == "ARCHIVED", promotions.c.revision.is_(None))
 # What was taken over from an original table has one entry for the table, and none for each row.
@@ -24,53 +36,103 @@ _TAKEN_OVER = and_(versions.c.is_imported, versions.c.origin.is_(None))
 
 def rows(table: str, uids: Collection[str]) -> Select[Any]:
     """The rows that entries speak of, with what those say about them."""
-    return {VERSIONS: _versions, DECISIONS: _decisions, PROMOTIONS: _promotions}[table](uids)
+    uid, source = _UIDS[table], _SOURCES[table]
+    about = _ABOUT_MODEL if table in {LOCKS, FREEZES} else _ABOUT
+    return select(uid.label("uid"), *_FACTS[table], *about).select_from(source).where(uid.in_(uids))
 
 
-def _versions(uids: Collection[str]) -> Select[Any]:
-    names = [versions.c[name] for name in ("uid", "digest", "remote_path", "metrics")]
-    wanted = select(*names, *_ABOUT, versions.c.published_by.label("by"), versions.c.change_note.label("text"))
-    return wanted.join_from(versions, models).where(versions.c.uid.in_(uids))
+def _of_version(source: Any) -> Any:  # noqa: ANN401  a table or a join of it
+    return source.join(versions, versions.c.id == source.c.version_id).join(models, models.c.id == versions.c.model_id)
 
 
-def _decisions(uids: Collection[str]) -> Select[Any]:
-    champion = versions.alias("champion")
-    joined = decisions.join(models, models.c.id == decisions.c.model_id).join(versions, versions.c.id == decisions.c.version_id)
-    facts = (decisions.c.policy_digest.label("policy"), champion.c.number.label("champion"), decisions.c.decided_by.label("by"))
-    wanted = select(decisions.c.uid, decisions.c.outcome, decisions.c.revision, *facts, *_ABOUT)
-    return wanted.select_from(joined.outerjoin(champion, champion.c.id == decisions.c.champion_version_id)).where(decisions.c.uid.in_(uids))
+def _of_model(source: Any) -> Any:  # noqa: ANN401  a table
+    return source.join(models, models.c.id == source.c.model_id)
 
 
-def _promotions(uids: Collection[str]) -> Select[Any]:
-    replaced = versions.alias("replaced")
-    joined = (
-        promotions.join(models, models.c.id == promotions.c.model_id)
-        .join(versions, versions.c.id == promotions.c.version_id)
-        .outerjoin(replaced, replaced.c.id == promotions.c.replaced_version_id)
-        .outerjoin(decisions, decisions.c.id == promotions.c.decision_id)
-    )
-    stages = (promotions.c.from_stage.label("from"), promotions.c.to_stage.label("to"))
-    others = (replaced.c.number.label("replaced"), decisions.c.uid.label("decision"))
-    wanted = select(promotions.c.uid, promotions.c.revision, *stages, *others, *_ABOUT)
-    told = (promotions.c.promoted_by.label("by"), promotions.c.reason.label("text"))
-    return wanted.add_columns(*told).select_from(joined).where(promotions.c.uid.in_(uids))
+_SOURCES: dict[str, FromClause] = {
+    VERSIONS: _of_model(versions),
+    DECISIONS: _of_version(decisions).outerjoin(_champion, _champion.c.id == decisions.c.champion_version_id),
+    PROMOTIONS: _of_version(promotions)
+    .outerjoin(_replaced, _replaced.c.id == promotions.c.replaced_version_id)
+    .outerjoin(decisions, decisions.c.id == promotions.c.decision_id),
+    VOTES: _of_version(approvals),
+    WAIVERS: _of_version(waivers),
+    WITHDRAWALS: _of_version(waivers).join(waiver_withdrawals, waiver_withdrawals.c.waiver_id == waivers.c.id),
+    LOCKS: _of_model(policy_locks),
+    FREEZES: _of_model(freezes),
+}
+_UIDS: dict[str, ColumnElement[str]] = {
+    VERSIONS: versions.c.uid,
+    DECISIONS: decisions.c.uid,
+    PROMOTIONS: promotions.c.uid,
+    VOTES: approvals.c.uid,
+    WAIVERS: waivers.c.uid,
+    WITHDRAWALS: waivers.c.uid,
+    LOCKS: policy_locks.c.uid,
+    FREEZES: freezes.c.uid,
+}
+_IDS: dict[str, ColumnElement[int]] = {
+    VERSIONS: versions.c.id,
+    DECISIONS: decisions.c.id,
+    PROMOTIONS: promotions.c.id,
+    VOTES: approvals.c.id,
+    WAIVERS: waivers.c.id,
+    WITHDRAWALS: waiver_withdrawals.c.waiver_id,
+    LOCKS: policy_locks.c.id,
+    FREEZES: freezes.c.id,
+}
+_FACTS: dict[str, tuple[ColumnElement[Any], ...]] = {
+    VERSIONS: (
+        versions.c.digest,
+        versions.c.remote_path,
+        versions.c.metrics,
+        versions.c.published_by.label("by"),
+        versions.c.change_note.label("text"),
+    ),
+    DECISIONS: (
+        decisions.c.outcome,
+        decisions.c.revision,
+        decisions.c.policy_digest.label("policy"),
+        _champion.c.number.label("champion"),
+        decisions.c.decided_by.label("by"),
+    ),
+    PROMOTIONS: (
+        promotions.c.revision,
+        promotions.c.from_stage.label("from"),
+        promotions.c.to_stage.label("to"),
+        _replaced.c.number.label("replaced"),
+        decisions.c.uid.label("decision"),
+        promotions.c.promoted_by.label("by"),
+        promotions.c.reason.label("text"),
+    ),
+    VOTES: (
+        approvals.c.vote.label("choice"),
+        approvals.c.policy_digest.label("policy"),
+        approvals.c.person.label("by"),
+        approvals.c.text_digest,
+    ),
+    WAIVERS: (waivers.c.rule, waivers.c.expires_at, waivers.c.person.label("by"), waivers.c.text_digest),
+    WITHDRAWALS: (waivers.c.rule, waiver_withdrawals.c.person.label("by"), waiver_withdrawals.c.text_digest),
+    LOCKS: (
+        policy_locks.c.policy_digest.label("policy"),
+        policy_locks.c.is_effective,
+        policy_locks.c.person.label("by"),
+        policy_locks.c.text_digest,
+    ),
+    FREEZES: (freezes.c.frozen_until.label("until"), freezes.c.person.label("by"), freezes.c.text_digest),
+}
 
 
 def count(table: str, *, imported: bool) -> Select[Any]:
     """How many rows should have an entry of their own; where nothing was taken over, rows that say so count too."""
-    return select(func.count()).select_from(_own(table)).where(*_with_entry(table, imported=imported))
+    return select(func.count()).select_from(_SOURCES[table]).where(*_with_entry(table, imported=imported))
 
 
 def page(table: str, after: int, limit: int, *, imported: bool) -> Select[Any]:
     """The rows that should have an entry of their own, in order."""
-    source = TABLES[table]
-    wanted = select(source.c.id, source.c.uid, *_ABOUT).select_from(_own(table).join(models, models.c.id == source.c.model_id))
-    return wanted.where(source.c.id > after, *_with_entry(table, imported=imported)).order_by(source.c.id).limit(limit)
-
-
-def _own(table: str) -> Any:  # noqa: ANN401  a table or a join
-    source = TABLES[table]
-    return versions if source is versions else source.join(versions, versions.c.id == source.c.version_id)
+    about = _ABOUT_MODEL if table in {LOCKS, FREEZES} else _ABOUT
+    wanted = select(_IDS[table].label("id"), _UIDS[table].label("uid"), *about).select_from(_SOURCES[table])
+    return wanted.where(_IDS[table] > after, *_with_entry(table, imported=imported)).order_by(_IDS[table]).limit(limit)
 
 
 def _with_entry(table: str, *, imported: bool) -> list[ColumnElement[bool]]:
@@ -105,6 +167,16 @@ def wrong_stages(limit: int) -> Select[Any]:
     is_known = or_(promotions.c.id.is_not(None), ~_TAKEN_OVER)
     wanted = select(*_ABOUT, version_stages.c.stage, expected.label("expected")).select_from(joined)
     return wanted.where(is_known, version_stages.c.stage != expected).order_by(versions.c.id).limit(limit)
+
+
+def wrong_locks(limit: int) -> Select[Any]:
+    """Models whose locked policy is another one than their newest effective lock has left."""
+    effective = select(policy_locks.c.model_id, func.max(policy_locks.c.id).label("id")).where(policy_locks.c.is_effective)
+    newest = effective.group_by(policy_locks.c.model_id).subquery()
+    joined = models.outerjoin(newest, newest.c.model_id == models.c.id).outerjoin(policy_locks, policy_locks.c.id == newest.c.id)
+    wanted = select(models.c.name.label("model_name"), models.c.locked_policy, policy_locks.c.policy_digest.label("expected"))
+    is_other = func.coalesce(models.c.locked_policy, "") != func.coalesce(policy_locks.c.policy_digest, "")
+    return wanted.select_from(joined).where(is_other).order_by(models.c.id).limit(limit)
 
 
 def champion_cells() -> Select[Any]:

@@ -5,7 +5,19 @@ from __future__ import annotations
 import pytest
 
 from airflow_registry.domain.audit import canonical, text_digest
-from airflow_registry.domain.audit_state import DECISIONS, PROMOTIONS, VERSIONS, Champions, claim_of, contradiction
+from airflow_registry.domain.audit_state import (
+    DECISIONS,
+    FREEZES,
+    LOCKS,
+    PROMOTIONS,
+    VERSIONS,
+    VOTES,
+    WAIVERS,
+    WITHDRAWALS,
+    Champions,
+    claim_of,
+    contradiction,
+)
 from tests.unit.domain.chains import entry
 
 PROMOTION = {"promotion": "p-1", "from": "DEVELOPMENT", "to": "PRODUCTION", "replaced": 2, "revision": 3, "decision": None}
@@ -18,6 +30,13 @@ def of(action, body, **facts):
 @pytest.mark.parametrize(
     ("action", "body", "table", "uid", "names"),
     [
+        ("vote", {"vote": "x-1", "choice": "approve", "policy": "p", "entered_by": "ann"}, VOTES, "x-1", {"choice", "policy"}),
+        ("waive", {"waiver": "x-1", "rule": "r", "expires_at": "t"}, WAIVERS, "x-1", {"rule", "expires_at"}),
+        ("withdraw_waiver", {"waiver": "x-1", "rule": "r"}, WITHDRAWALS, "x-1", {"rule"}),
+        ("lock_policy", {"lock": "x-1", "policy": "p", "is_effective": True}, LOCKS, "x-1", {"policy", "is_effective"}),
+        ("unlock_policy", {"lock": "x-1", "policy": None, "is_effective": True}, LOCKS, "x-1", {"policy", "is_effective"}),
+        ("freeze", {"freeze": "x-1", "until": "t"}, FREEZES, "x-1", {"until"}),
+        ("unfreeze", {"freeze": "x-1", "until": None}, FREEZES, "x-1", {"until"}),
         ("register", {"uid": "v-1", "digest": None, "remote_path": "", "metrics": "{}"}, VERSIONS, "v-1",
          {"digest", "remote_path", "metrics"}),
         ("import", {"uid": "v-1", "digest": None, "origin": {}}, VERSIONS, "v-1", {"digest"}),
@@ -66,6 +85,15 @@ def test_every_fact_of_a_row_is_compared(change):
 @pytest.mark.parametrize("digest", [None, text_digest("other")])
 def test_a_free_text_that_is_another_one_is_a_contradiction(digest):
     assert "free text" in contradiction(claim_of(of("promote", PROMOTION, text_digest=digest)), row(text="because")).text
+
+
+def test_a_row_may_hold_the_digest_of_its_text_only():
+    body = {"vote": "v-1", "choice": "approve", "policy": "p"}
+    claim = claim_of(of("vote", body, text_digest=text_digest("because")))
+    row = {"ref": "lead:5", "by": "ann", **body}
+    assert contradiction(claim, {**row, "text_digest": text_digest("because")}) is None
+    for other in (text_digest("other"), None):
+        assert "free text" in contradiction(claim, {**row, "text_digest": other}).text
 
 
 def test_a_row_that_is_gone_is_a_contradiction():
