@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from airflow_registry.domain.names import Reference, parse_version
 from airflow_registry.domain.promotion import champions_in_order
 from airflow_registry.domain.rules import Anchor
-from airflow_registry.domain.stage import Stage
 from airflow_registry.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -63,6 +62,6 @@ def anchor_number(history: Iterable[Holding | Promotion], anchor: Anchor) -> int
     """
     if anchor.version is not None:
         return anchor.version
-    held = champions_in_order(change for change in history if Stage.PRODUCTION in {change.from_stage, change.to_stage})
+    held = champions_in_order(history)
     # Of a young model the oldest champion is the best measure there is; to have none would let the first small losses add up unseen.
     return held[max(0, len(held) - 1 - (anchor.promotions_ago or 0))] if held else None

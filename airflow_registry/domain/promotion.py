@@ -239,7 +239,7 @@ def champions_in_order(changes: Iterable[Holding | Promotion]) -> list[int]:
     """Who held PRODUCTION, oldest first, without what a rollback took back.
 
     Args:
-        changes: Every change of the champion, oldest first.
+        changes: Every change of the champion, oldest first; changes of other stages may stand between them.
     """
     stack: list[int] = []
     for change in changes:

@@ -1,6 +1,6 @@
 """The process of its own in which a model is loaded and asked: `python -m airflow_registry.scoring.smoke_child REQUEST FD`.
 
-It writes one JSON line for each step to the file descriptor FD. Whatever the model prints goes to standard error, and whatever it does to
+It writes one JSON line for each step to the file descriptor FD. What the model prints goes elsewhere, and whatever it does to
 this process (a crash, no memory, an endless loop) is seen by the one who started it. `airflow_registry.scoring.smoke` is that one.
 """
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 def main(request: str, channel: int) -> None:
     """Load, predict, and say how that went."""
-    os.dup2(2, 1)  # what a model prints must not be taken for an answer
     wanted = json.loads(Path(request).read_text(encoding="utf-8"))
     _limit_memory(wanted["memory_bytes"])
     _say(channel, step="started")
