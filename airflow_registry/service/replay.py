@@ -110,7 +110,7 @@ def _moment(tx: Transaction, row: catalog.VersionRow, decision: RowMapping | Non
     if decision is not None:
         return _Moment(at=decision["decided_at"], champion=decision["champion_number"], revision=decision["revision"], decision=decision)
     at = row.value.registered_at
-    held = next((change for change in tx.all(models.holders(row.model.id)) if change["promoted_at"] <= at), None)
+    held = next((change for change in tx.all(models.holders(row.model.id)) if change["promoted_at"] < at), None)
     if held is None:
         return _Moment(at=at, champion=None, revision=0, decision=None)
     champion = held["number"] if held["to_stage"] == Stage.PRODUCTION else None

@@ -18,6 +18,7 @@ from tests.contracts.registry_copying import Copying
 from tests.contracts.registry_deployments import Deployments
 from tests.contracts.registry_evaluating import Evaluating
 from tests.contracts.registry_inferring import Ledger, Pinning
+from tests.contracts.registry_judging import Judging
 from tests.contracts.registry_people import People
 from tests.contracts.registry_promoting import Promoting
 from tests.contracts.registry_proving import Proving
@@ -41,6 +42,7 @@ class RegistryContract(
     BurningIn,
     People,
     Evaluating,
+    Judging,
     Reporting,
 ):
     """Subclasses set `__test__ = True`, give the fixtures `url` and `empty_url` and the four hooks."""
