@@ -259,6 +259,15 @@ def test_bytes_that_always_arrive_wrong_are_never_kept(proxy, client, raw, s3_bu
 
 
 # -- uploads and downloads that are disturbed --------------------------------------------------------------------------------
+@pytest.fixture
+def heard():
+    """Python's own handler: whoever was started in the background inherits that Ctrl+C is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 def test_ctrl_c_in_the_middle_of_an_upload_leaves_nothing(proxy, client, raw, s3_bucket, file):
     proxy.order("call", method="PUT", path="partNumber=2", call=lambda: os.kill(os.getpid(), signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
@@ -267,6 +276,7 @@ def test_ctrl_c_in_the_middle_of_an_upload_leaves_nothing(proxy, client, raw, s3
     assert "Uploads" not in raw.list_multipart_uploads(Bucket=s3_bucket)
 
 
+@pytest.mark.usefixtures("heard")
 def test_ctrl_c_in_the_middle_of_a_download_leaves_nothing(proxy, client, raw, s3_bucket, tmp_path):
     raw.put_object(Bucket=s3_bucket, Key="a", Body=LARGE)
     proxy.order("call", method="GET", path="/a", skip=1, call=lambda: os.kill(os.getpid(), signal.SIGINT))
