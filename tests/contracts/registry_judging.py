@@ -114,7 +114,7 @@ class Judging(RegistryBase):
         measured({2: 0.7, 1: 0.7}, rows=20)
         decision = registry.decide("lead", 2, policy=policy(SAFE))
         unchanged()
-        with pytest.raises(NotApprovedError, match=r"\(INCONCLUSIVE\): accuracy of v2 .* too few rows to tell"):
+        with pytest.raises(NotApprovedError, match=r"\(INCONCLUSIVE\): accuracy of v2 .* too few rows to tell.*Evaluate on more rows and decide again"):
             registry.promote("lead", 2, decision=decision)
 
     def test_a_dry_run_looks_at_the_same_rows_and_stores_nothing(self, registry, champion, measured, unchanged):

@@ -57,8 +57,12 @@ def verdict_of(reasons: Sequence[Reason]) -> Verdict:
     """Approved only if at least one rule passed and none did not; a waiver lifts a rule and approves nothing."""
     rulings = {reason.ruling for reason in reasons}
     worst = next((outcome for ruling, outcome in _WORST_FIRST.items() if ruling in rulings), None)
-    fallback = Outcome.APPROVED if Ruling.PASSED in rulings else Outcome.REFUSED
-    return Verdict(outcome=worst or fallback, reasons=tuple(reasons))
+    if worst is not None:
+        return Verdict(outcome=worst, reasons=tuple(reasons))
+    if Ruling.PASSED in rulings:
+        return Verdict(outcome=Outcome.APPROVED, reasons=tuple(reasons))
+    text = "No rule is satisfied, and what is waived or does not apply approves nothing. A person may promote it with a reason."
+    return Verdict(outcome=Outcome.REFUSED, reasons=(*reasons, no("rules", text)))
 
 
 def _judge(rule: Rule, case: Case) -> Reason:

@@ -37,7 +37,7 @@ class TestFresh:
         assert "1 day ago" in only_reason(judge(FRESH, champion=version(7, registered_at=NOW - timedelta(days=1)))).text
 
     def test_without_a_champion_it_does_not_apply(self):
-        assert only_reason(judge(FRESH, champion=None)).ruling is Ruling.NOT_APPLICABLE
+        assert judge(FRESH, champion=None).reasons[0].ruling is Ruling.NOT_APPLICABLE
 
 
 class TestSmoke:
@@ -69,7 +69,7 @@ class TestSmoke:
         assert only_reason(verdict).text == "Whether v8 loads and predicts was not tried. Decide again."
 
     def test_a_replay_leaves_it_out_unless_it_was_tried_then(self):
-        assert only_reason(judge(SMOKE, is_replay=True)).ruling is Ruling.NOT_APPLICABLE
+        assert judge(SMOKE, is_replay=True).reasons[0].ruling is Ruling.NOT_APPLICABLE
         tried = {SMOKE: SmokeResult(problem="It was killed.")}
         assert only_reason(judge(SMOKE, is_replay=True, smoke=tried)).ruling is Ruling.FAILED
 

@@ -120,11 +120,14 @@ class TestWaivers:
         )
 
     def test_a_waiver_alone_approves_nothing(self):
-        assert judge(FLOOR, BAD, waivers=(waiver(),)).outcome is Outcome.REFUSED
+        verdict = judge(FLOOR, BAD, waivers=(waiver(),))
+        assert verdict.outcome is Outcome.REFUSED
+        assert [reason.ruling for reason in verdict.reasons] == [Ruling.WAIVED, Ruling.FAILED]
+        assert verdict.reasons[1].text.startswith("No rule is satisfied, and what is waived or does not apply approves nothing.")
 
     def test_the_newest_of_several_is_told(self):
         newer = Waiver(uid="x", rule=str(FLOOR), number=8, person="Dan", reason="Again", expires_at=NOW + timedelta(days=2))
-        assert only_reason(judge(FLOOR, BAD, waivers=(waiver(), newer))).waiver == "x"
+        assert judge(FLOOR, BAD, waivers=(waiver(), newer)).reasons[0].waiver == "x"
 
     @pytest.mark.parametrize(
         "useless",
