@@ -181,6 +181,11 @@ class TestInSlices:
         assert in_slices(SLICED, **unlucky).ruling is Ruling.FAILED
         assert in_slices(SLICED, **unlucky, **many).ruling is Ruling.INCONCLUSIVE
 
+    def test_what_is_found_first_makes_the_next_step_easier(self):
+        reason = in_slices(SLICED, AA=Normal(-0.5), UA=Normal(-0.038))
+        assert "not enough in carrier=AA, carrier=UA (by Holm's method" in reason.text
+        assert "not enough in carrier=AA (by Holm's method" in in_slices(SLICED, AA=Normal(-0.5), UA=Normal(-0.036)).text
+
     def test_small_slices_are_left_out_and_named(self):
         reason = in_slices(SLICED, AA=Normal(0.0), UA=Normal(-0.5, rows=199))
         assert reason.ruling is Ruling.PASSED
