@@ -30,6 +30,7 @@ BETTER = {**CHAMPION, "improve_by": 0, "confidence": 0.95}
 SLICED = {**SAFE, "no_worse_than": 0.1, "by": "carrier", "min_rows": 100}
 FLOOR = {"metric": "accuracy", "at_least": 0.5}
 CARRIERS = ("carrier=AA", "carrier=UA")
+NOBODY = "carrier=ZZ"  # a slice of which the data have no row
 
 
 def policy(*rules, **facts):
@@ -63,7 +64,7 @@ class Judging(RegistryBase):
             digest = f"sha256:{data.encode().hex():0>64}"
             table = EvaluationRows(
                 kind="binary", classes=(0, 1), labels=truth.astype("int16"), scored=scored, data_digest=digest,
-                slices={"carrier": SliceCodes(names=CARRIERS, codes=codes.astype("int16"))},
+                slices={"carrier": SliceCodes(names=(*CARRIERS, NOBODY), codes=codes.astype("int16"))},
             )  # fmt: skip
             stored = keep_rows(registry.core, table, About(model=model, target=target, versions=dict.fromkeys(right)))
             kept = {"kind": "binary", "target": target, "slices": ["carrier"], "trivial": {"accuracy": 0.5}}
@@ -114,7 +115,9 @@ class Judging(RegistryBase):
         measured({2: 0.7, 1: 0.7}, rows=20)
         decision = registry.decide("lead", 2, policy=policy(SAFE))
         unchanged()
-        with pytest.raises(NotApprovedError, match=r"\(INCONCLUSIVE\): accuracy of v2 .* too few rows to tell.*Evaluate on more rows and decide again"):
+        with pytest.raises(
+            NotApprovedError, match=r"\(INCONCLUSIVE\): accuracy of v2 .* too few rows to tell.*Evaluate on more rows and decide again"
+        ):
             registry.promote("lead", 2, decision=decision)
 
     def test_a_dry_run_looks_at_the_same_rows_and_stores_nothing(self, registry, champion, measured, unchanged):

@@ -138,6 +138,14 @@ class TestWithoutEvidence:
         assert verdict.outcome is Outcome.REFUSED
         assert said in verdict.reasons[1].text
 
+    def test_a_baseline_without_a_value_refuses_though_the_challenger_has_one(self):
+        @dataclass(frozen=True)
+        class Lonely(Normal):
+            challenger = 0.9
+
+        for value in (math.nan, -math.inf):
+            assert "is not defined" in reason_of(SAFE, Lonely(0.5, baseline=value)).text
+
     @pytest.mark.parametrize("limit", [math.nan, -math.inf])
     def test_a_limit_that_is_no_number_does_not_pass(self, limit):
         @dataclass(frozen=True)
