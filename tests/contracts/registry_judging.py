@@ -298,6 +298,14 @@ class Judging(RegistryBase):
         assert again.verdict.reasons == decision.reasons
         assert (again.verdict.outcome, again.decision, again.champion, again.is_changed) == (decision.outcome, decision, 1, False)
 
+    def test_an_anchor_counted_in_promotions_is_the_one_of_then(self, registry, champion, measured):
+        registry.promote("lead", 2, reason="second")
+        measured({3: 0.75, 2: 0.7, 1: 0.6})
+        decision = registry.decide("lead", 3, policy=policy({**BETTER, "against": "anchor", "promotions_ago": 1}))
+        registry.promote("lead", 3, decision=decision)
+        [again] = registry.replay("lead")
+        assert (decision.reasons[1].baseline_version, again.verdict.reasons) == (1, decision.reasons)
+
     def test_another_policy_is_judged_by_what_was_known_then(self, registry, champion, measured, clock):
         measured({2: 0.75, 1: 0.7})
         registry.decide("lead", 2, policy=policy(BETTER))
