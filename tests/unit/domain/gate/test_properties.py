@@ -59,7 +59,7 @@ POLICIES = st.builds(
     lambda rules, first: Policy(
         rules=tuple({type(one) if isinstance(one, ONCE) else one: one for one in rules}.values()), first_model=first
     ),
-    st.lists(RULES, max_size=5),
+    st.lists(RULES, max_size=5, unique_by=str),
     st.sampled_from(["value_rules", "approval"]),
 )
 
