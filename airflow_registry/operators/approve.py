@@ -62,7 +62,7 @@ class ApproveModelOperator(RegistryOperator):
     The task waits without a worker slot and without a triggerer. It asks only while the gate waits for people: a version that is
     refused anyway bothers nobody. An author's answer is refused, and the question stands again. After a reject, or when the time of
     the policy is up, the task succeeds: `PromoteModelOperator`, beside this task or after it, does what the gate says. One task
-    instance asks one person; `.partial(…).expand(assigned_users=["ada", "bob"])` asks two.
+    instance asks one person; `.partial(…).expand(assigned_users=["risk_lead", "model_owner"])` asks two.
 
     An answer within a fraction of a second after the question can make Airflow fail the try; the task retries by itself
     (`retries` is 3 unless you say otherwise) and finds the answer.
