@@ -212,6 +212,13 @@ class TestInSlices:
         assert in_slices(replace(named, values=("AA",)), AA=Normal(0.0), UA=Normal(-0.5)).ruling is Ruling.PASSED
         assert in_slices(named, AA=Normal(-0.5)).ruling is Ruling.FAILED
 
+    def test_an_answer_about_other_rows_than_were_asked_for_is_none(self):
+        slices, whole = evidence({"AA": Normal(0.5)}, by="carrier"), evidence(Normal(0.5))
+        [for_slices], [for_whole] = slices.values(), whole.values()
+        for rule, question, answer in [(SLICED, next(iter(slices)), for_whole), (SAFE, next(iter(whole)), for_slices)]:
+            reason = only_reason(judge(rule, evidence={question: answer}))
+            assert (reason.ruling, reason.text) == (Ruling.FAILED, "The evaluation keeps no rows. Evaluate again.")
+
     def test_a_slice_without_a_value_refuses(self):
         reason = in_slices(SLICED, AA=Normal(0.0), DL=None, UA=Normal(0.0, baseline=math.nan))
         assert reason.ruling is Ruling.FAILED

@@ -80,8 +80,15 @@ DIFFERENCES = st.none() | st.builds(
     Normal, gain=st.floats(-2, 2) | st.just(math.nan), standard_error=st.floats(0, 1) | st.just(math.inf),
     baseline=st.sampled_from([0.0, 0.5, -0.3, math.nan]), rows=st.integers(1, 900),
 )  # fmt: skip
-PAIRS = st.lists(st.builds(Pair, slice=st.sampled_from(["", "carrier=AA", "carrier=UA"]), rows=st.integers(0, 900), difference=DIFFERENCES))
-ANSWERS = st.builds(Evidence, evaluation=st.none() | st.just("e"), pairs=PAIRS.map(tuple), problem=st.none() | st.just("Gone. Again."))
+
+
+def answers(question):
+    """Whatever rows might say; where slices were asked about, each has a name."""
+    names = st.sampled_from(["carrier=AA", "carrier=UA"] if question.by else ["", "carrier=AA"])
+    pairs = st.lists(st.builds(Pair, slice=names, rows=st.integers(0, 900), difference=DIFFERENCES)).map(tuple)
+    return st.builds(Evidence, evaluation=st.none() | st.just("e"), pairs=pairs, problem=st.none() | st.just("Gone. Again."))
+
+
 PEOPLE = st.sampled_from(["ann", "Bob", "bob@example.org", "cas", " "])
 MOMENTS = st.integers(-72, 72).map(lambda hours: NOW + timedelta(hours=hours))
 AUTHORS = st.sampled_from([frozenset(), frozenset({"ann"})])
@@ -109,7 +116,7 @@ def cases(draw, policy):
         cool_down=draw(st.none() | st.builds(CoolDown, number=st.just(8), since=st.just(NOW), until=MOMENTS, because=st.just("x"))),
     )  # fmt: skip
     asked = [*questions(policy, known), Question(metric="f1", baseline=1)]
-    return replace(known, evidence={question: draw(ANSWERS) for question in asked if draw(st.booleans())})
+    return replace(known, evidence={question: draw(answers(question)) for question in asked if draw(st.booleans())})
 
 
 @given(st.data())
