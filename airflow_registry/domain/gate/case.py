@@ -127,7 +127,7 @@ class Observation:
 
 def observations(evaluation: Evaluation, subject: Subject, name: str, by: str | None = None) -> dict[str, Observation]:
     """A metric of somebody by the name of its slice: of all rows (''), or of each slice by `carrier`, in the order of their names."""
-    found = {one.slice: one for one in _metrics(evaluation, subject, name) if _is_wanted(one.slice, by)}
+    found = {one.slice: one for one in _metrics(evaluation, subject, name) if is_wanted(one.slice, by)}
     return {key: Observation(subject=subject, metric=found[key], evaluation=evaluation) for key in sorted(found)}
 
 
@@ -146,7 +146,8 @@ def difference_of(one: Evaluation, other: Evaluation) -> str:
     return "other" if all(known) else "unknown"
 
 
-def _is_wanted(name: str, by: str | None) -> bool:
+def is_wanted(name: str, by: str | None) -> bool:
+    """Whether a slice is one of those by a column, or all rows (`''`) where there is no column."""
     return not name if by is None else name.startswith(f"{by}=")
 
 

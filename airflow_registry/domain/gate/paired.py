@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_registry.domain.gate.baselines import challenger_of
+from airflow_registry.domain.gate.case import is_wanted
 from airflow_registry.domain.gate.gains import Balance, better, border_of, needed_words, percent_of_zero, share_of
 from airflow_registry.domain.gate.numbers import counted, listed, percent, rounded, shown
 from airflow_registry.domain.gate.reasons import no, unknown, yes
@@ -39,10 +40,11 @@ def judge_pairs(rule: Comparison, case: Case, baseline: Subject, evidence: Evide
     if evidence is None:
         return no(rule, f"How v{case.challenger.number} compares with {baseline.name} was not looked up. Decide again.", **facts)
     facts["evaluation"] = evidence.evaluation
-    if evidence.problem is not None or not evidence.pairs:
+    pairs = [pair for pair in evidence.pairs if is_wanted(pair.slice, rule.by)]
+    if evidence.problem is not None or not pairs:
         return no(rule, evidence.problem or "The evaluation keeps no rows. Evaluate again.", **facts)
     matter = _Matter(rule=rule, who=challenger_of(case).name, baseline=baseline, evidence=evidence)
-    return _in_slices(matter, facts) if rule.by is not None else _on_all_rows(matter, evidence.pairs[0], facts)
+    return _in_slices(matter, pairs, facts) if rule.by is not None else _on_all_rows(matter, pairs[0], facts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,8 +172,8 @@ class _Weighed:
         return f", and an equal challenger would with about {counted(_two_digits(needed))}"
 
 
-def _in_slices(matter: _Matter, facts: dict[str, Any]) -> Reason:
-    rule, pairs = matter.rule, {pair.slice: pair for pair in matter.evidence.pairs}
+def _in_slices(matter: _Matter, found: Sequence[Pair], facts: dict[str, Any]) -> Reason:
+    rule, pairs = matter.rule, {pair.slice: pair for pair in found}
     slices = sort_out(rule, {name: pair.rows for name, pair in pairs.items()})
     judged = [pairs[name] for name in slices.judged]
     if faults := [fault for pair in judged if (fault := matter.fault(pair))]:
