@@ -38,7 +38,7 @@ check: venv  ## The inner loop: format, lint, types, import contracts, unit test
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 	$(BIN)/codespell --ignore-words-list $(NOT_MISSPELT)
-	$(PYTEST) -m "not soak" --cov=airflow_registry.domain --cov-branch --cov-fail-under=100 --cov-report= tests/unit/domain
+	$(PYTEST) $(PARALLEL) -m "not soak" --cov=airflow_registry.domain --cov-branch --cov-fail-under=100 --cov-report= tests/unit/domain
 	$(PYTEST) $(PARALLEL) -m "not soak" --ignore=tests/unit/domain tests/unit
 
 test: check  ## All that CI runs: check, real PostgreSQL, a real Airflow inside the tests, then end to end
@@ -49,6 +49,7 @@ e2e: venv  ## Only the end-to-end test: dags/ under a real `airflow standalone`
 	$(PYTEST) -m "e2e and not soak" tests
 
 soak: venv  ## The long forms of the tests
+	HYPOTHESIS_PROFILE=search $(PYTEST) $(PARALLEL) tests/unit/domain
 	$(PYTEST) --capture=no -m soak tests
 
 demo: venv  ## The loop on real flights in a real Airflow, with a table of what happened (KEEP=1: stays up)

@@ -120,6 +120,12 @@ def test_an_entry_that_was_inserted_is_named(place):
     assert faults(untrue, HEAD)[0][:2] == ("inserted", place + 1)
 
 
+@pytest.mark.parametrize("of", range(3))
+def test_a_copy_of_an_earlier_entry_was_inserted(of):
+    moved = renumbered([*GOOD[:4], GOOD[of], *GOOD[4:]])
+    assert faults(moved, AuditHead(seq=LENGTH + 1, hash=HEAD.hash))[0][:2] == ("inserted", 5)
+
+
 def test_several_inserted_entries_are_named_as_a_range():
     new = [entry(3, GOOD[1].hash, actor="mallory")]
     new.append(entry(4, new[0].hash))
