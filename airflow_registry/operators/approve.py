@@ -46,7 +46,7 @@ class _Question:
     Attributes:
         reasons: What the gate says, a sentence each.
         outcome: What the gate says in a word.
-        is_open: Whether it waits for people, and for nothing else that people cannot give.
+        is_open: Whether an answer may change what the gate says.
         ends_at: From then on no answer counts; None for never.
     """
 
@@ -124,11 +124,11 @@ class ApproveModelOperator(RegistryOperator):
                 tell(self.notifiers, cast("Mapping[str, Any]", context), pending_notice(version, question.reasons))
         raise self._parked(version, question)
 
-    def answered(self, context: Context, event: Mapping[str, Any], ref: str) -> dict[str, Any]:
+    def answered(self, context: Context, event: Mapping[str, Any], ref: str | None = None) -> dict[str, Any]:
         """Store the answer as a vote; or ask again, if it was not one that counts."""
         with airflow_errors():
             registry, found = self._registry(), find_policy(context, self.policy)
-            self.linked_version = version = find_version(registry, ref)
+            self.linked_version = version = find_version(registry, ref or self.version)
             question = self._question(registry, version, found, context)
             if _is_timeout(event):
                 self.log.warning("Nobody answered about %s in time.", version.ref)
@@ -159,8 +159,9 @@ class ApproveModelOperator(RegistryOperator):
             policy_source=found.source,
             policy_editor=found.editor,
         )
-        names = {*map(str, rules), "first model: approval"}
-        return _question_of(decision, names, vote_ends_at(rules, opened_at or decision.decided_at))
+        people = {*map(str, rules), "first model: approval"}
+        again = run_key(context).clear_number > 0
+        return _question_of(decision, people, vote_ends_at(rules, opened_at or decision.decided_at), again=again)
 
     def _vote(
         self, registry: Registry, version: ModelVersion, found: FoundPolicy, context: Context, event: Mapping[str, Any]
@@ -216,12 +217,23 @@ def _with_retries(kwargs: dict[str, Any]) -> dict[str, Any]:
     return retries | kwargs
 
 
-def _question_of(decision: Decision, names: Collection[str], ends_at: datetime | None) -> _Question:
-    waits = any(reason.ruling is Ruling.PENDING and reason.rule in names for reason in decision.reasons)
+def _question_of(decision: Decision, people: Collection[str], ends_at: datetime | None, *, again: bool) -> _Question:
+    """Whether the gate waits for people.
+
+    Args:
+        decision: What the gate says.
+        people: The rules that ask people, as the decision names them.
+        ends_at: When votes end.
+        again: Whether the task was cleared: then somebody wants to be asked once more, and a reject may be taken back.
+    """
+    asks = {reason.ruling for reason in decision.reasons if reason.rule in people}
+    others = {reason.ruling for reason in decision.reasons if reason.rule not in people}
+    in_time = ends_at is None or decision.decided_at < ends_at
+    may_be_taken_back = again and in_time and Ruling.FAILED in asks and others <= {Ruling.PASSED, Ruling.WAIVED, Ruling.NOT_APPLICABLE}
     return _Question(
         reasons=tuple(reason.text for reason in decision.reasons),
         outcome=str(decision.outcome),
-        is_open=waits and decision.outcome is Outcome.PENDING,
+        is_open=may_be_taken_back or (decision.outcome is Outcome.PENDING and Ruling.PENDING in asks),
         ends_at=ends_at,
     )
 

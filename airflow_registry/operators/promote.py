@@ -95,10 +95,15 @@ class PromoteModelOperator(PromotingOperator):
         """Judge, promote and ring; or wait for people; or skip, fail or go on after a refusal."""
         return self._run(context, self.version, Patience.of(self.timeout), is_first=True)
 
-    def resume(self, context: Context, event: Mapping[str, Any] | None, ref: str, gives_up_at: str | None) -> dict[str, Any]:
-        """Judge again after a wait: the same version, also where the task was told to take the latest one."""
+    def resume(
+        self, context: Context, event: Mapping[str, Any] | None, ref: str | None = None, gives_up_at: str | None = None
+    ) -> dict[str, Any]:
+        """Judge again after a wait: the same version, also where the task was told to take the latest one.
+
+        `dag.test()` hands over the event alone; there the version is found anew.
+        """
         check_event(event)
-        return self._run(context, ref, Patience.from_json(gives_up_at), is_first=False)
+        return self._run(context, ref or self.version, Patience.from_json(gives_up_at), is_first=False)
 
     def _run(self, context: Context, wanted: object, patience: Patience, *, is_first: bool) -> dict[str, Any]:
         with airflow_errors():

@@ -74,6 +74,11 @@ class ClosedLoop:
 
     dags_folder: Path
     _dags: dict[str, DAG] = field(default_factory=dict, init=False, repr=False)
+    _answers: list[_Answer] = field(default_factory=list, init=False, repr=False)
+
+    def answer(self, task_id: str, option: str, *, by: str, comment: str = "") -> None:
+        """Tell what a person will choose when the task asks (again, if the task is told several answers)."""
+        self._answers.append(_Answer(task_id=task_id, option=option, by=by, comment=comment))
 
     def load(self, source: Path) -> list[str]:
         """Make the DAGs of a file, or of a folder with everything in it, known to Airflow, not paused; returns their ids.
@@ -136,6 +141,7 @@ class ClosedLoop:
         from airflow.utils.session import create_session
 
         self._dags.clear()
+        self._answers.clear()
         shutil.rmtree(self.dags_folder, ignore_errors=True)
         self.dags_folder.mkdir()
         with create_session() as session:
@@ -185,7 +191,7 @@ class ClosedLoop:
         ready, _ = run.update_state(session=session)
         if run.state != "running":
             return _ended(session, run)
-        ready = ready or _waiting_for_a_retry(session, run)
+        ready = ready or _waiting_for_a_retry(session, run) or self._answered(session, run)
         if not ready and _states(session, run) == before:  # a round may only skip tasks, and make others ready for the next
             raise ClosedLoopError(f"Run {run.run_id} of {run.dag_id} can never end: {_states(session, run)}")
         self._execute_tasks(session, run.dag_id, ready)
@@ -195,11 +201,56 @@ class ClosedLoop:
         from airflow.sdk.definitions.dag import _run_task  # private: what dag.test() uses
 
         for task in ready:
-            task.try_number += 1
+            task.try_number += task.state != "scheduled"  # a task that was answered goes on in the same try
             task.state = "scheduled"
         session.commit()
         for task in ready:
             _run_task(ti=task, task=self._dags[dag_id].task_dict[task.task_id], run_triggerer=True)
+
+    def _answered(self, session: Session, run: DagRun) -> list[TaskInstance]:
+        """The first task that waits for a person whose answer is known, with the answer."""
+        waiting = {task.task_id: task for task in reversed(run.get_task_instances(session=session)) if task.state == "awaiting_input"}
+        for task in waiting.values():
+            if "event" in (task.next_kwargs or {}):  # answered before it waited; a scheduler would not have let it wait
+                task.state = "scheduled"
+                return [task]
+        known = next((answer for answer in self._answers if answer.task_id in waiting), None)
+        if known is None:
+            return []
+        self._answers.remove(known)
+        known.give(session, waiting[known.task_id])
+        return [waiting[known.task_id]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    """What a person chooses under "Required Actions"."""
+
+    task_id: str
+    option: str
+    by: str
+    comment: str
+
+    def give(self, session: Session, task: TaskInstance) -> None:
+        """What Airflow's API does with an answer."""
+        from airflow.models.trigger import handle_event_submit
+        from airflow.triggers.base import TriggerEvent
+
+        detail = self.store(session, task)
+        handle_event_submit(TriggerEvent(detail.as_resume_event_payload()), task_instance=task, session=session)  # type: ignore[no-untyped-call]
+        session.commit()
+
+    def store(self, session: Session, task: TaskInstance) -> Any:  # noqa: ANN401  Airflow's HITLDetail
+        """The answer in the database, without the task being woken."""
+        from airflow.models.hitl import HITLDetail
+        from airflow.sdk import timezone
+
+        detail = session.get_one(HITLDetail, task.id)
+        detail.responded_by = {"id": self.by, "name": self.by}
+        detail.responded_at = timezone.utcnow()
+        detail.chosen_options = [self.option]
+        detail.params_input = {"comment": self.comment}
+        return detail
 
 
 def _queue_manual_run(session: Session, dag_id: str, conf: Mapping[str, Any] | None, logical_date: datetime | None) -> str:
