@@ -73,8 +73,10 @@ class ProcessFamily:
                 with suppress(psutil.Error):
                     process.send_signal(number)
             psutil.wait_procs(leftovers, timeout=LAST_SIGNAL_TIMEOUT_S)
-            self.leader.poll()
-        return self.members()
+        alive = self.members()
+        if not alive:  # its first thread may be gone before the others: it counts as ended then, and cannot be reaped yet
+            self.leader.wait(LAST_SIGNAL_TIMEOUT_S)
+        return alive
 
     def _is_ours(self, process: psutil.Process) -> bool:
         # Both are needed: a task's command has its own session, and a component that set its title has no environment to read.
