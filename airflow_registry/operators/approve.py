@@ -17,6 +17,7 @@ from airflow_registry.hooks.notices import checked_notifiers, pending_notice, te
 from airflow_registry.operators.base import RegistryOperator
 from airflow_registry.operators.policies import find_policy
 from airflow_registry.operators.references import check_version, find_version
+from airflow_registry.triggers.answer import AnswerTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 CHOICES = {"Approve": "approve", "Reject": "reject"}  # what stands on the buttons, and the vote that it is
 COMMENT = "comment"
 RETRIES, RETRY_DELAY = 3, timedelta(seconds=5)
-_AT_ONCE = timedelta(seconds=1)
+_PAUSE_S = 5.0  # longer than the scheduler takes from the end of a try to having seen it
 _ASKED = "airflow_registry_asked"  # in the task's state store: in which clear of the run the question was put
 
 
@@ -59,13 +60,13 @@ class _Question:
 class ApproveModelOperator(RegistryOperator):
     """Asks one person, under "Required Actions", and stores the answer as their vote. The gate decides what it is worth.
 
-    The task waits without a worker slot and without a triggerer. It asks only while the gate waits for people: a version that is
+    The task waits without a worker slot. It asks only while the gate waits for people: a version that is
     refused anyway bothers nobody. An author's answer is refused, and the question stands again. After a reject, or when the time of
     the policy is up, the task succeeds: `PromoteModelOperator`, beside this task or after it, does what the gate says. One task
     instance asks one person; `.partial(…).expand(assigned_users=["risk_lead", "model_owner"])` asks two.
 
     An answer within a fraction of a second after the question can make Airflow fail the try; the task retries by itself
-    (`retries` is 3 unless you say otherwise) and finds the answer.
+    (`retries` is 3 unless you say otherwise) and finds the answer, with the help of the triggerer.
 
     Args:
         version: What register or evaluate returned, a reference, or a template.
@@ -111,17 +112,30 @@ class ApproveModelOperator(RegistryOperator):
         return super().partial(**_with_retries(kwargs))
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Ask, if there is something to ask."""
+        """Ask, if there is something to ask; or look for the answer to what an earlier try has asked."""
         with airflow_errors():
             registry, found = self._registry(), find_policy(context, self.policy)
             self.linked_version = version = find_version(registry, self.version)
-            question, was_asked = self._question(registry, version, found, context), self._was_asked(context)
-            if not question.is_open and not was_asked:
-                self.log.info("Nobody is asked about %s, the gate says %s: %s", version.ref, question.outcome, " ".join(question.reasons))
-                return _result(version, question)
-            if not was_asked:
-                self._ask(version, question, context)
-                tell(self.notifiers, cast("Mapping[str, Any]", context), pending_notice(version, question.reasons))
+            if self._was_asked(context):
+                trigger = AnswerTrigger(ti_id=str(task_instance(context).id), pause_s=_PAUSE_S)
+                self.defer(trigger=trigger, method_name="looked", kwargs={"ref": version.ref})
+            question = self._question(registry, version, found, context)
+            if not question.is_open:
+                return self._nobody_asked(version, question)
+            self._ask(version, question, context)
+            tell(self.notifiers, cast("Mapping[str, Any]", context), pending_notice(version, question.reasons))
+        raise self._parked(version, question)
+
+    def looked(self, context: Context, event: Mapping[str, Any], ref: str | None = None) -> dict[str, Any]:
+        """Take the answer that is there, or wait for one: the question stands."""
+        if "chosen_options" in event:
+            return self.answered(context, event, ref)
+        with airflow_errors():
+            registry, found = self._registry(), find_policy(context, self.policy)
+            self.linked_version = version = find_version(registry, ref or self.version)
+            question = self._question(registry, version, found, context)
+            if not question.is_open:
+                return self._nobody_asked(version, question)
         raise self._parked(version, question)
 
     def answered(self, context: Context, event: Mapping[str, Any], ref: str | None = None) -> dict[str, Any]:
@@ -200,14 +214,18 @@ class ApproveModelOperator(RegistryOperator):
         )
         _kept(context).set(_ASKED, run_key(context).clear_number)
 
+    def _nobody_asked(self, version: ModelVersion, question: _Question) -> dict[str, Any]:
+        self.log.info("Nobody is asked about %s, the gate says %s: %s", version.ref, question.outcome, " ".join(question.reasons))
+        return _result(version, question)
+
     def _parked(self, version: ModelVersion, question: _Question) -> TaskAwaitingInput:
-        """What makes Airflow wait: for an answer, or where the gate has moved on meanwhile only for one that is there already."""
+        """What makes Airflow wait for an answer."""
         from airflow.sdk.exceptions import TaskAwaitingInput
 
         until = question.ends_at
         self.log.info("Waiting for an answer about %s%s.", version.ref, "" if until is None else f" until {until:%Y-%m-%d %H:%M:%S} UTC")
-        left = None if until is None else max(until - datetime.now(UTC), _AT_ONCE)
-        return TaskAwaitingInput(method_name="answered", kwargs={"ref": version.ref}, timeout=left if question.is_open else _AT_ONCE)
+        left = None if until is None else max(until - datetime.now(UTC), timedelta(seconds=1))
+        return TaskAwaitingInput(method_name="answered", kwargs={"ref": version.ref}, timeout=left)
 
 
 def _with_retries(kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""A promotion that waits for people, in a real Airflow."""
