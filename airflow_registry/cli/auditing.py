@@ -13,7 +13,16 @@ if TYPE_CHECKING:
     from airflow_registry.cli.call import Call
     from airflow_registry.domain.audit_report import AuditRecord, AuditReport
 
-_OUTER = ("uid", "promotion", "decision", "metrics", "remote_path", "policy")  # ids and what other commands show better
+_OUTER = (
+    "uid",
+    "promotion",
+    "decision",
+    "metrics",
+    "remote_path",
+    "policy",
+    "evaluation",
+    "digests",
+)  # ids and what other commands show better
 
 
 def entries(call: Call) -> Answer:

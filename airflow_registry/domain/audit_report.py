@@ -52,7 +52,7 @@ class AuditReport:
         anchored_to: The newest entry whose hash a witness knows too; 0 if none does.
         texts: Free texts that were compared with their digest (count).
         erased: Free texts that are gone (count); the chain holds without them.
-        rows: Versions, decisions and promotions that were compared with their entries (count).
+        rows: Versions, evaluations, decisions, promotions and what people said that were compared with their entries (count).
         faults: What is not as it was written; the first bad entry of the chain stands first.
         unchecked: What could not be looked at: the audit is not proven.
         notes: What one should know, and what is no fault.

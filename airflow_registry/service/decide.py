@@ -10,11 +10,13 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_registry.domain import gate
+from airflow_registry.domain.audit_state import DECISIONS
 from airflow_registry.domain.promotion import DataUse, Decision
 from airflow_registry.errors import ConflictError
 from airflow_registry.service.cases import Found, read_case
 from airflow_registry.service.core import Core, new_uid
 from airflow_registry.service.evidence import Inquiry, needs_inquiry
+from airflow_registry.sql import claimed
 from airflow_registry.sql.statements import judgements as statements
 
 if TYPE_CHECKING:
@@ -140,5 +142,6 @@ def _store(core: Core, tx: Transaction, decision: Decision, found: Found, basis:
         "champion": found.cell.number,
         "revision": found.cell.revision,
         "policy": decision.policy_digest,
+        "digests": claimed.named(tx, DECISIONS, decision_id)["digests"],
     }
     core.record(tx, "decide", found.challenger.value.ref, body, by=core.user)

@@ -112,7 +112,7 @@ def _store(core: Core, judged: tuple[Judged, ...], order: Order, scored: Evaluat
     kept = _kept(scored, order, stored)
     with core.store.write() as tx:
         number = add_evaluation(core, tx, challenger.model.id, "evaluate", dataset, results, by=core.user, kept=kept)
-        audit_evaluation(core, tx, challenger, dataset, rows_digest=stored.digest)
+        audit_evaluation(core, tx, challenger, dataset, number, rows_digest=stored.digest)
         return read_evaluation(tx, challenger.model, number)
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_registry.domain.audit_state import EVALUATIONS
 from airflow_registry.domain.metrics import metrics_from
 from airflow_registry.errors import InvalidMetricError
 from airflow_registry.service.core import Core, new_uid
-from airflow_registry.sql import catalog, rows
+from airflow_registry.sql import catalog, claimed, rows
 from airflow_registry.sql.statements import judgements as statements
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def record_metrics(core: Core, model: str, version: object, metrics: Mapping[str
     with core.store.write() as tx:
         row = catalog.need_version(tx, catalog.need_model(tx, model), version)
         evaluation_id = add_evaluation(core, tx, row.model.id, "recorded", evaluated_on, {row.id: checked}, by=core.user)
-        audit_evaluation(core, tx, row, evaluated_on)
+        audit_evaluation(core, tx, row, evaluated_on, evaluation_id)
         return read_evaluation(tx, row.model, evaluation_id)
 
 
@@ -61,9 +62,12 @@ def read_evaluation(tx: Transaction, model: catalog.ModelRow, evaluation_id: int
     return rows.evaluations(tx.all(statements.evaluation_by_id(evaluation_id)), model.name)[0]
 
 
-def audit_evaluation(core: Core, tx: Transaction, row: catalog.VersionRow, data: Dataset | None, *, rows_digest: str | None = None) -> None:
-    """Say in the audit chain that a version has been evaluated, on what, and which rows are kept of it."""
-    body = {"data": None if data is None else rows.dataset_to_json(data)}
+def audit_evaluation(
+    core: Core, tx: Transaction, row: catalog.VersionRow, data: Dataset | None, evaluation_id: int, *, rows_digest: str | None = None
+) -> None:
+    """Say in the audit chain that a version has been evaluated, on what, what came out, and which rows are kept of it."""
+    evaluation = claimed.named(tx, EVALUATIONS, evaluation_id)
+    body = {"data": None if data is None else rows.dataset_to_json(data), "evaluation": evaluation}
     if rows_digest is not None:
         body["rows"] = {"digest": rows_digest}
     core.record(tx, "evaluate", row.value.ref, body, by=core.user)

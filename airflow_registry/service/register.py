@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
+from airflow_registry.domain.audit_state import EVALUATIONS
 from airflow_registry.domain.model import Artifact, Dataset, Lineage, ModelVersion, RuntimeMetrics, Signature
 from airflow_registry.domain.names import ModelName, RunKey
 from airflow_registry.domain.stage import Stage
@@ -15,7 +16,7 @@ from airflow_registry.service.core import Core, new_uid
 from airflow_registry.service.facts import checked_facts
 from airflow_registry.service.place import place
 from airflow_registry.service.record import add_evaluation
-from airflow_registry.sql import catalog, rows
+from airflow_registry.sql import catalog, claimed, rows
 from airflow_registry.sql.statements import models as statements
 
 if TYPE_CHECKING:
@@ -203,12 +204,12 @@ def _add(core: Core, tx: Transaction, request: Registration, draft: ModelVersion
     }
     version_id = tx.scalar(statements.add_version(values))
     tx.run(statements.add_stage(version_id, model.id, Stage.DEVELOPMENT))
-    _add_metrics(core, tx, request, model.id, version_id)
     body: dict[str, Any] = {
         "uid": version.uid,
         "digest": version.digest,
         "remote_path": version.remote_path,
         "metrics": rows.metrics_to_text(version.metrics),
+        "evaluation": _add_metrics(core, tx, request, model.id, version_id),
     }
     if version.origin is not None:
         body |= {"origin": {name: version.origin[name] for name in ("registry_uid", "ref", "uid")}}
@@ -217,10 +218,13 @@ def _add(core: Core, tx: Transaction, request: Registration, draft: ModelVersion
     return version
 
 
-def _add_metrics(core: Core, tx: Transaction, request: Registration, model_id: int, version_id: int) -> None:
-    if request.metrics:
-        by = request.lineage.published_by or core.user
-        add_evaluation(core, tx, model_id, "registration", request.evaluated_on, {version_id: request.metrics}, by=by)
+def _add_metrics(core: Core, tx: Transaction, request: Registration, model_id: int, version_id: int) -> dict[str, Any] | None:
+    """The metrics as the version's first evaluation. Returns what the audit says of it, None if there are none."""
+    if not request.metrics:
+        return None
+    by = request.lineage.published_by or core.user
+    added = add_evaluation(core, tx, model_id, "registration", request.evaluated_on, {version_id: request.metrics}, by=by)
+    return claimed.named(tx, EVALUATIONS, added)
 
 
 def _refuse_known(core: Core, model: ModelName) -> None:

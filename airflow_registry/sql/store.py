@@ -20,8 +20,11 @@ from airflow_registry.sql.schema import ensure_schema
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sqlalchemy import Executable
+    from sqlalchemy import Executable, Row
     from sqlalchemy.engine import URL, Connection, Engine, RowMapping
+
+
+STREAM_ROWS = 1000
 
 
 class Transaction:
@@ -33,6 +36,10 @@ class Transaction:
     def all(self, statement: Executable) -> list[RowMapping]:
         """Every row."""
         return list(self.connection.execute(statement).mappings())
+
+    def each(self, statement: Executable) -> Iterator[Row[Any]]:
+        """Row by row, where there may be too many for the memory; read them to the end before anything else."""
+        yield from self.connection.execute(statement, execution_options={"yield_per": STREAM_ROWS})
 
     def first(self, statement: Executable) -> RowMapping | None:
         """The first row, or None."""

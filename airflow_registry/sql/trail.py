@@ -11,17 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_registry.domain.audit import AuditEntry, AuditHead, entry_hash, text_digest
 from airflow_registry.domain.chain import ChainEntry
-from airflow_registry.domain.clock import utc
 from airflow_registry.errors import CorruptionError
 from airflow_registry.sql.statements import audit as statements
-from airflow_registry.sql.statements import claims
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy.engine import RowMapping
 
-    from airflow_registry.domain.audit_state import Claim
     from airflow_registry.sql.store import Transaction
 
 PAGE_ROWS = 1000
@@ -54,7 +51,7 @@ def append(tx: Transaction, entry: AuditEntry, *, at: datetime, deployment: str)
 def head(tx: Transaction) -> AuditHead | None:
     """The head row, None if there is none."""
     row = tx.first(statements.head())
-    return None if row is None else AuditHead(seq=row["seq"], hash=row["hash"], at=_moment(row["at"]))
+    return None if row is None else AuditHead(seq=row["seq"], hash=row["hash"], at=moment(row["at"]))
 
 
 def pages(tx: Transaction) -> Iterator[list[ChainEntry]]:
@@ -70,7 +67,7 @@ def chain_entry(row: RowMapping) -> ChainEntry:
     texts = {name: str(row[name]) for name in _NAMES}  # SQLite keeps whatever somebody puts into a column
     digest, seq = row["text_digest"], row["seq"]
     return ChainEntry(
-        seq=seq if isinstance(seq, int) else -1, at=_moment(row["at"]), text_digest=None if digest is None else str(digest), **texts
+        seq=seq if isinstance(seq, int) else -1, at=moment(row["at"]), text_digest=None if digest is None else str(digest), **texts
     )
 
 
@@ -80,26 +77,8 @@ def texts(tx: Transaction, entries: Sequence[ChainEntry]) -> dict[str, str]:
     return {row["digest"]: str(row["text"]) for row in tx.all(statements.texts(digests))} if digests else {}
 
 
-def rows_of(tx: Transaction, table: str, found: Sequence[Claim]) -> dict[str, Mapping[str, Any]]:
-    """The rows that some entries speak of, by uid, with the names that claims use."""
-    if not found:
-        return {}
-    rows = tx.all(claims.rows(table, {claim.uid for claim in found}))
-    return {row["uid"]: {**{name: _told(value) for name, value in row.items()}, "ref": ref_of(row), "by": str(row["by"])} for row in rows}
-
-
-def ref_of(row: RowMapping) -> str:
-    """What a row is about: a version, or a model where it has no number."""
-    return str(row["model_name"]) if row["number"] is None else f"{row['model_name']}:{row['number']}"
-
-
-def _told(value: object) -> object:
-    """A column as an entry's body says it."""
-    return utc(value).isoformat() if isinstance(value, datetime) else value
-
-
-def _moment(value: object) -> datetime | None:
-    """PostgreSQL has times, SQLite text; None if that is no time with a zone."""
+def moment(value: object) -> datetime | None:
+    """A column that should be a time: PostgreSQL has times, SQLite text; None if that is no time with a zone."""
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)

@@ -16,6 +16,7 @@ from tests.contracts.registry_base import POLICY, run
 from tests.contracts.registry_burn_in import BurningIn
 from tests.contracts.registry_copying import Copying
 from tests.contracts.registry_deployments import Deployments
+from tests.contracts.registry_digested import Digesting
 from tests.contracts.registry_evaluating import Evaluating
 from tests.contracts.registry_inferring import Ledger, Pinning
 from tests.contracts.registry_judging import Judging
@@ -34,6 +35,7 @@ class RegistryContract(
     Promoting,
     Auditing,
     Proving,
+    Digesting,
     Pinning,
     Ledger,
     Deployments,
@@ -148,6 +150,6 @@ class RegistryContract(
 
     def test_where_it_is_can_be_told_without_its_password(self, registry, url):
         told = registry.describe()
-        assert told["schema"] == "0003"
+        assert told["schema"] == "0004"
         assert told["origins"]["database"] == "argument"
         assert told["database"]

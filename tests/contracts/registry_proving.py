@@ -30,8 +30,8 @@ CHANGED_ROWS = [
     ("UPDATE airflow_registry_versions SET change_note = 'nice' WHERE number = 2", 2, "its free text is another one"),
     ("UPDATE airflow_registry_decisions SET outcome = 'REFUSED'", 4, "outcome is 'REFUSED', and was 'APPROVED'"),
     ("UPDATE airflow_registry_decisions SET policy_digest = :other", 4, "policy is 'sha256:"),
-    ("UPDATE airflow_registry_promotions SET promoted_by = 'ann' WHERE reason = 'bob wants it'", 7, "by is 'ann'"),
-    ("UPDATE airflow_registry_promotions SET reason = 'the gate' WHERE reason = 'bob wants it'", 7, "free text is another one"),
+    ("UPDATE airflow_registry_promotions SET promoted_by = 'model_owner' WHERE reason = 'risk_lead wants it'", 7, "by is 'model_owner'"),
+    ("UPDATE airflow_registry_promotions SET reason = 'the gate' WHERE reason = 'risk_lead wants it'", 7, "free text is another one"),
     ("UPDATE airflow_registry_promotions SET from_stage = 'SHADOW' WHERE revision = 2", 7, "from is 'SHADOW'"),
     ("UPDATE airflow_registry_promotions SET revision = 9 WHERE revision = 4", 10, "revision is 9, and was 4"),
     ("DELETE FROM airflow_registry_promotions WHERE revision = 4", 10, "promotion of lead:1 that entry 10 tells of is gone"),
@@ -43,10 +43,10 @@ CHANGED_ROWS = [
 
 _VOTES = "uid, version_id, policy_digest, person, vote, at"
 SAID_PAST_THE_REGISTRY = [
-    ("UPDATE airflow_registry_approvals SET vote = 'approve' WHERE person = 'bob'", "choice is 'approve', and was 'reject'"),
-    ("UPDATE airflow_registry_approvals SET person = 'cy' WHERE person = 'bob'", "by is 'cy'"),
-    ("UPDATE airflow_registry_approvals SET text_digest = 'sha256:0' WHERE person = 'ada'", "free text is another one"),
-    ("DELETE FROM airflow_registry_approvals WHERE person = 'bob'", "The vote of lead:1 that entry 4 tells of is gone"),
+    ("UPDATE airflow_registry_approvals SET vote = 'approve' WHERE person = 'risk_lead'", "choice is 'approve', and was 'reject'"),
+    ("UPDATE airflow_registry_approvals SET person = 'somebody_else' WHERE person = 'risk_lead'", "by is 'somebody_else'"),
+    ("UPDATE airflow_registry_approvals SET text_digest = 'sha256:0' WHERE person = 'model_owner'", "free text is another one"),
+    ("DELETE FROM airflow_registry_approvals WHERE person = 'risk_lead'", "The vote of lead:1 that entry 4 tells of is gone"),
     (f"INSERT INTO airflow_registry_approvals ({_VOTES}) SELECT 'forged', {_VOTES[5:]} FROM airflow_registry_approvals LIMIT 1",
      "No entry tells of the vote of lead:1 (forged)"),
     ("UPDATE airflow_registry_waivers SET expires_at = '2027-01-01 00:00:00.000000+00:00'", "expires_at is '2027-01-01T00:00:00+00:00'"),
@@ -124,17 +124,17 @@ class Proving(RegistryBase):
     def story(self, registry, tmp_path):
         """Eleven entries of every kind: two versions, a decision, a promotion, an override, a rollback, a pin that moved, an archive."""
         (tmp_path / "model.bin").write_bytes(b"weights")
-        registry.register("lead", str(tmp_path / "model.bin"), metrics={"auc": 0.9}, change_note="ann's first")
-        registry.register("Lead", metrics={"auc": 0.8}, change_note="ann's second")
-        registry.describe_model("lead", owner="ann")
+        registry.register("lead", str(tmp_path / "model.bin"), metrics={"auc": 0.9}, change_note="the owner's first")
+        registry.register("Lead", metrics={"auc": 0.8}, change_note="the owner's second")
+        registry.describe_model("lead", owner="model_owner")
         decision = registry.decide("lead", 1, policy=POLICY)
         registry.promote("lead", 1, decision=decision)
         registry.pin("lead", run())
         registry.pin("lead", run(), repin=True)
-        registry.promote("lead", 2, reason="bob wants it")
-        registry.rollback("lead", reason="bob was wrong")
+        registry.promote("lead", 2, reason="risk_lead wants it")
+        registry.rollback("lead", reason="risk_lead was wrong")
         registry.move("lead", 2, "DEVELOPMENT")
-        registry.move("lead", 1, "ARCHIVED", reason="bob was wrong")
+        registry.move("lead", 1, "ARCHIVED", reason="risk_lead was wrong")
         registry.record_metrics("lead", 2, {"auc": 0.7})
         return registry
 
@@ -149,7 +149,7 @@ class Proving(RegistryBase):
         assert (report.ok, report.faults, report.unchecked) == (True, (), ())
         assert (report.entries, report.head.seq, report.head.hash) == (ENTRIES, *tables.head)
         assert (report.witnesses, report.anchored_to, report.unanchored) == (4, 10, 1)
-        assert (report.texts, report.erased, report.rows) == (5, 0, 2 + 1 + 5)
+        assert (report.texts, report.erased, report.rows) == (5, 0, 2 + 3 + 1 + 5)
         assert report.notes == ("Not anchored: the 1 entry behind 10, up to 11, could have been computed anew.",)
         assert report.registry_uid == story.describe()["registry_uid"]
         assert everything() == before
@@ -185,7 +185,7 @@ class Proving(RegistryBase):
     def test_an_entry_that_was_changed_with_its_hash_is_found_by_its_neighbour(self, story, tables):
         for place in range(1, ENTRIES + 1):
             rows = [dict(row) for row in tables.rows]
-            rows[place - 1] = tables.rewritten(place, actor="mallory")[place - 1]
+            rows[place - 1] = tables.rewritten(place, actor="somebody_else")[place - 1]
             tables.write(rows)
             assert found(story.verify_audit())[0] == ("changed" if place < ENTRIES else "head", place, None)
 
@@ -204,7 +204,7 @@ class Proving(RegistryBase):
             assert found(story.verify_audit())[0][:2] == ("reordered", first), (first, second)
 
     def test_an_inserted_entry_is_found(self, story, tables):
-        forged = {**tables.rows[-1], "actor": "mallory", "action": "describe", "body": "{}"}
+        forged = {**tables.rows[-1], "actor": "somebody_else", "action": "describe", "body": "{}"}
         tables.write([*tables.rows, sealed(forged, ENTRIES + 1, tables.head[1])])
         assert found(story.verify_audit()) == [("inserted", ENTRIES + 1, None)]
         for place in (1, 4, ENTRIES):
@@ -253,9 +253,9 @@ class Proving(RegistryBase):
 
     # -- free text ---------------------------------------------------------------------------------------------------------
     def test_a_text_that_was_changed_is_found_and_one_that_is_gone_is_counted(self, story, sql):
-        sql("UPDATE airflow_registry_audit_texts SET text = 'bob hates it' WHERE text = 'bob wants it'")
+        sql("UPDATE airflow_registry_audit_texts SET text = 'risk_lead hates it' WHERE text = 'risk_lead wants it'")
         assert found(story.verify_audit()) == [("text", 7, None)]
-        sql("UPDATE airflow_registry_audit_texts SET text = NULL WHERE text = 'bob hates it'")
+        sql("UPDATE airflow_registry_audit_texts SET text = NULL WHERE text = 'risk_lead hates it'")
         report = story.verify_audit()
         assert (report.ok, report.erased, report.texts) == (True, 1, 4)
         assert "1 free text was erased; the chain holds without." in report.notes
@@ -298,17 +298,19 @@ class Proving(RegistryBase):
     def test_what_people_said_past_the_registry_is_found(self, registry, sql, url):
         registry.register("lead", metrics={"auc": 0.4})
         registry.decide("lead", 1, policy=POLICY)
-        registry.vote("lead", 1, policy=ASKS, by="ada", comment="looks good")
-        registry.vote("lead", 1, policy=ASKS, by="bob", choice="reject")
-        ended = registry.waive("lead", 1, rule="auc at least 0.5", reason="few rows", expires="7d", by="ada")
-        registry.withdraw_waiver(ended.uid, "enough rows now", by="bob")
-        registry.waive("lead", 1, rule="auc at least 0.5", reason="again", expires=registry.core.now() + timedelta(days=2), by="ada")
-        registry.lock_policy("lead", POLICY, by="ada", reason="audited")
-        registry.lock_policy("lead", ASKS, by="ada")
-        registry.freeze("lead", until="2d", reason="holidays", by="bob")
-        registry.unfreeze("lead", reason="over", by="ada")
+        registry.vote("lead", 1, policy=ASKS, by="model_owner", comment="looks good")
+        registry.vote("lead", 1, policy=ASKS, by="risk_lead", choice="reject")
+        ended = registry.waive("lead", 1, rule="auc at least 0.5", reason="few rows", expires="7d", by="model_owner")
+        registry.withdraw_waiver(ended.uid, "enough rows now", by="risk_lead")
+        registry.waive(
+            "lead", 1, rule="auc at least 0.5", reason="again", expires=registry.core.now() + timedelta(days=2), by="model_owner"
+        )
+        registry.lock_policy("lead", POLICY, by="model_owner", reason="audited")
+        registry.lock_policy("lead", ASKS, by="model_owner")
+        registry.freeze("lead", until="2d", reason="holidays", by="risk_lead")
+        registry.unfreeze("lead", reason="over", by="model_owner")
         report = registry.verify_audit()
-        assert (report.ok, report.rows, report.faults) == (True, 1 + 1 + 2 + 2 + 1 + 2 + 2, ())
+        assert (report.ok, report.rows, report.faults) == (True, 1 + 1 + 1 + 2 + 2 + 1 + 2 + 2, ())
         backup = Backup(url)
         for statement, said in SAID_PAST_THE_REGISTRY:
             sql(statement)
@@ -425,21 +427,21 @@ class Proving(RegistryBase):
     # -- erasing -----------------------------------------------------------------------------------------------------------
     def test_an_erased_text_is_gone_everywhere_and_the_chain_holds(self, story, sql, url):
         done = story.erase_text(8, reason="the person asked for it", by="dpo")
-        assert (done.entries, done.rows, done.digest) == ((8, 10), 2, text_digest("bob was wrong"))
-        assert "bob was wrong" not in repr(Backup(url).rows)
+        assert (done.entries, done.rows, done.digest) == ((8, 10), 2, text_digest("risk_lead was wrong"))
+        assert "risk_lead was wrong" not in repr(Backup(url).rows)
         report = story.verify_audit()
         assert (report.ok, report.erased) == (True, 2)
         last = story.audit_entries()[-1]
         assert (last.action, last.actor, last.text, last.seq) == ("erase", "dpo", "the person asked for it", done.head.seq)
         assert last.body == {"digest": done.digest, "entries": 2, "first_entry": 8, "rows": 2}
-        story.move("lead", 2, "SHADOW", reason="bob was wrong")
-        assert "bob was wrong" not in str(sql("SELECT text FROM airflow_registry_audit_texts")), "it does not come back"
+        story.move("lead", 2, "SHADOW", reason="risk_lead was wrong")
+        assert "risk_lead was wrong" not in str(sql("SELECT text FROM airflow_registry_audit_texts")), "it does not come back"
         assert story.verify_audit().ok
 
     def test_a_change_note_is_erased_by_its_digest(self, story):
-        done = story.erase_text(text_digest("ann's first"), reason="asked for")
+        done = story.erase_text(text_digest("the owner's first"), reason="asked for")
         assert (done.entries, done.rows) == ((1,), 1)
-        assert [version.change_note for version in story.versions("lead")] == [None, "ann's second"]
+        assert [version.change_note for version in story.versions("lead")] == [None, "the owner's second"]
         assert story.verify_audit().ok
 
     def test_what_cannot_be_erased_changes_nothing(self, story, unchanged):
@@ -448,9 +450,9 @@ class Proving(RegistryBase):
             (99, "x", NotFoundError, "no entry 99"),
             (4, "x", NotFoundError, r"Entry 4 of the audit has no free text \(decide lead:1\)"),
             (text_digest("nobody said it"), "x", NotFoundError, "is not in this registry, or was erased before"),
-            ("ann", "x", InvalidInputError, "sha256"),
+            ("model_owner", "x", InvalidInputError, "sha256"),
             (1, " ", InvalidInputError, "reason="),
-            (1, "the note was: ann's first", InvalidInputError, "repeats the words"),
+            (1, "the note was: the owner's first", InvalidInputError, "repeats the words"),
         ]:
             with pytest.raises(error, match=said):
                 story.erase_text(entry, reason=reason)
@@ -465,7 +467,7 @@ class Proving(RegistryBase):
         everything = story.audit_entries()
         assert [one.seq for one in everything] == list(range(1, ENTRIES + 1))
         assert [one.action for one in everything[:4]] == ["register", "register", "describe", "decide"]
-        assert (everything[6].action, everything[6].text, everything[6].subject) == ("override", "bob wants it", "lead:2")
+        assert (everything[6].action, everything[6].text, everything[6].subject) == ("override", "risk_lead wants it", "lead:2")
         assert everything[6].body["replaced"] == 1
         assert [one.seq for one in story.audit_entries(limit=2)] == [10, 11]
         clock.advance(hours=1)
@@ -486,7 +488,7 @@ class Proving(RegistryBase):
         assert [one.seq for one in story.audit_entries()] == list(range(1, ENTRIES + 1))
         assert [one.seq for one in story.audit_entries(limit=7)] == list(range(5, ENTRIES + 1))
         report = story.verify_audit()
-        assert (report.ok, report.entries, report.rows) == (True, ENTRIES, 8)
+        assert (report.ok, report.entries, report.rows) == (True, ENTRIES, 11)
 
     # -- exporting ---------------------------------------------------------------------------------------------------------
     @pytest.fixture
@@ -501,7 +503,7 @@ class Proving(RegistryBase):
         assert (header["schema"], header["registry_uid"], header["head"]["hash"]) == (1, story.core.registry_uid, tables.head[1])
         assert [one["seq"] for one in header["anchors"]] == list(ANCHORED)
         assert [line["seq"] for line in lines] == list(range(1, ENTRIES + 1))
-        assert (lines[6]["text"], lines[6]["body"]["replaced"], lines[6]["actor"]) == ("bob wants it", 1, tables.rows[6]["actor"])
+        assert (lines[6]["text"], lines[6]["body"]["replaced"], lines[6]["actor"]) == ("risk_lead wants it", 1, tables.rows[6]["actor"])
         report = verify_file(str(exported))
         assert (report.ok, report.entries, report.texts, report.anchored_to) == (True, ENTRIES, 5, 10)
         assert "A file holds no versions" in report.notes[-1]
@@ -509,7 +511,7 @@ class Proving(RegistryBase):
 
     def test_an_export_without_texts_holds_none_and_is_proven(self, story, tmp_path):
         story.export_audit(str(tmp_path / "a"), texts=False)
-        assert "bob" not in (tmp_path / "a").read_text()
+        assert "risk_lead" not in (tmp_path / "a").read_text()
         report = verify_file(str(tmp_path / "a"))
         assert (report.ok, report.texts, report.erased) == (True, 0, 0)
 
@@ -525,7 +527,7 @@ class Proving(RegistryBase):
             ]:
                 exported.write_text("\n".join([header, *damaged]) + "\n", encoding="utf-8")
                 assert found(verify_file(str(exported)))[0][:2] == (kind, place)
-        exported.write_text("\n".join([header, *lines]).replace("bob wants it", "bob hates it") + "\n", encoding="utf-8")
+        exported.write_text("\n".join([header, *lines]).replace("risk_lead wants it", "risk_lead hates it") + "\n", encoding="utf-8")
         assert found(verify_file(str(exported))) == [("text", 7, None)]
 
     def test_an_export_that_was_computed_anew_is_found_by_its_anchors_or_a_head(self, story, exported, tables):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_registry.cli.report.blocks import Facts, Grid, Section, said
 
@@ -60,13 +60,20 @@ def scoring(report: ModelReport) -> Section:
 def audit(report: ModelReport) -> Section:
     """The entries of the audit chain about it, and the chain's head."""
     found = report.audit
-    rows = [(entry.seq, entry.at, entry.actor, entry.action, entry.subject, entry.body, _words(entry)) for entry in found.entries[-MOST:]]
+    rows = [
+        (entry.seq, entry.at, entry.actor, entry.action, entry.subject, _facts(entry), _words(entry)) for entry in found.entries[-MOST:]
+    ]
     older = found.earlier + len(found.entries) - len(rows)
     columns = ("entry", "at", "who", "what", "about", "facts", "in words")
     note = f"{older:,} older entries are not listed." if older else ""
     anchored = "the artifact store does not answer" if found.anchored_to is None else found.anchored_to or "never"
     head = {"newest entry of the chain": found.head.seq, "its hash": found.head.hash, "anchored in the artifact store up to": anchored}
     return Section(title="Audit trail", blocks=[Facts(pairs=head), Grid(columns=columns, rows=rows, note=note)])
+
+
+def _facts(entry: AuditRecord) -> dict[str, Any]:
+    """Without the digests of rows, which nobody reads; the JSON form has them."""
+    return {name: value for name, value in entry.body.items() if name not in {"digests", "evaluation"}}
 
 
 def _words(entry: AuditRecord) -> str:

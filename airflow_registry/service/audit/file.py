@@ -26,7 +26,7 @@ _NO_ENTRY = ChainEntry(
     seq=-1, at=None, deployment="", actor="", action="", subject="", body="", text_digest=None, previous="", hash=""
 )  # fmt: skip
 _UNREAD = "The artifact store did not answer when the file was written, so it holds no anchors to compare with."
-_NOT_IN_IT = "A file holds no versions, decisions and promotions, so these were not compared with their entries."
+_NOT_IN_IT = "A file holds no versions, evaluations, decisions and promotions, so these were not compared with their entries."
 
 
 def verify_file(path: str, *, heads: Sequence[AuditHead | str] = (), accepted: Collection[int] = ()) -> AuditReport:

@@ -1,21 +1,24 @@
-"""The rows of versions, decisions, promotions and of what people said against the entries that tell of them; champions, stages and locks.
+"""The rows that the audit tells of (versions, evaluations, decisions, stage changes, what people said) against their entries; champions.
 
 The chain proves entries; consumers use rows. A row that was changed, removed or added past the registry is found here.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from airflow_registry.domain.audit_state import TABLES, VERSIONS, Champions, claim_of, contradiction
+from airflow_registry.domain.audit_state import EVALUATIONS, TABLES, VERSIONS, Champions, claims_of, contradiction, unnamed_evaluations
 from airflow_registry.domain.chain import AuditFault, FaultKind
 from airflow_registry.service.audit.texts import MOST_FAULTS
-from airflow_registry.sql import trail
+from airflow_registry.sql import claimed, trail
 from airflow_registry.sql.statements import claims
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from sqlalchemy.engine import RowMapping
 
     from airflow_registry.domain.audit_state import Claim
     from airflow_registry.domain.chain import ChainEntry
@@ -30,6 +33,7 @@ class RowCheck:
         self._tx = tx
         self._champions = Champions()
         self._matched: Counter[str] = Counter()
+        self._unnamed = 0
         self._faults: list[AuditFault] = []
 
     @property
@@ -41,7 +45,8 @@ class RowCheck:
         """The next entries."""
         for entry in page:
             self._champions.feed(entry)
-        found = [claim for entry in page if (claim := claim_of(entry)) is not None]
+        self._unnamed += sum(map(unnamed_evaluations, page))
+        found = [claim for entry in page for claim in claims_of(entry)]
         for table in TABLES:
             self._compare(table, [claim for claim in found if claim.table == table])
 
@@ -53,7 +58,7 @@ class RowCheck:
         return [*self._faults, *added, *champions[:MOST_FAULTS], *self._retirements(), *self._stages(), *self._locks()]
 
     def _compare(self, table: str, found: list[Claim]) -> None:
-        rows = trail.rows_of(self._tx, table, found)
+        rows = claimed.rows_of(self._tx, table, found)
         self._matched[table] += len(rows)
         self.compared += len(rows)
         for claim in found:
@@ -61,25 +66,27 @@ class RowCheck:
             if fault is not None and len(self._faults) < MOST_FAULTS:
                 self._faults.append(fault)
 
-    def _added(self, table: str) -> list[AuditFault]:
+    def _added(self, table: str) -> Iterable[AuditFault]:
         """Rows that no entry tells of. Counting is cheap; only if there are any, the chain is read again for their names."""
         imported = self._champions.imported > 0
-        expected = self._matched[table] + (self._champions.imported if table == VERSIONS else 0)
-        if self._tx.scalar(claims.count(table, imported=imported and table != VERSIONS)) == expected:
-            return []
-        told = [fault for fault in self._untold(table, imported=imported) if fault is not None]
-        return told or [_state(f"The number of {table} in the database is not the one that the audit tells of, which is {expected}.")]
+        told = self._matched[table] + {VERSIONS: self._champions.imported, EVALUATIONS: self._unnamed}.get(table, 0)
+        there = self._tx.scalar(claims.count(table, imported=imported and table != VERSIONS))
+        if there == told:
+            return
+        unknown = self._untold(table, imported=imported)
+        if table == EVALUATIONS and self._unnamed:  # entries of an older release do not say which, so the newest ones are it
+            unknown = iter(deque(unknown, maxlen=max(there - told, 0)))
+        found = [f"{table[:-1]} of {claimed.ref_of(row)} ({row['uid']})" for row in islice(unknown, MOST_FAULTS)]
+        yield from (_state(f"No entry tells of the {what}: it was added past the registry.") for what in found)
+        if not found:
+            yield _state(f"The number of {table} in the database, {there}, is not the one that the audit tells of, which is {told}.")
 
-    def _untold(self, table: str, *, imported: bool) -> Iterator[AuditFault]:
+    def _untold(self, table: str, *, imported: bool) -> Iterator[RowMapping]:
         pages = trail.pages(self._tx)
-        known = {claim.uid for page in pages for entry in page if (claim := claim_of(entry)) is not None and claim.table == table}
-        after, told = 0, 0
+        known = {claim.uid for page in pages for entry in page for claim in claims_of(entry) if claim.table == table}
+        after = 0
         while rows := self._tx.all(claims.page(table, after, trail.PAGE_ROWS, imported=imported)):
-            for row in rows:
-                if row["uid"] not in known and told < MOST_FAULTS:
-                    told += 1
-                    what = f"{table[:-1]} of {trail.ref_of(row)} ({row['uid']})"
-                    yield _state(f"No entry tells of the {what}: it was added past the registry.")
+            yield from (row for row in rows if row["uid"] not in known)
             after = rows[-1]["id"]
 
     def _retirements(self) -> list[AuditFault]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, func, literal, null, or_, select, union_all
+from sqlalchemy import String, Text, and_, func, literal, null, or_, select, type_coerce, union_all
 
 from airflow_registry.domain.audit_state import (
     DECISIONS,
+    EVALUATIONS,
     FREEZES,
     LOCKS,
     PROMOTIONS,
@@ -18,16 +19,34 @@ from airflow_registry.domain.audit_state import (
     WITHDRAWALS,
 )
 from airflow_registry.sql.people_tables import approvals, freezes, policy_locks, waiver_withdrawals, waivers
-from airflow_registry.sql.tables import champions, decisions, models, promotions, version_stages, versions
+from airflow_registry.sql.tables import (
+    champions,
+    decision_data,
+    decisions,
+    evaluations,
+    metrics,
+    models,
+    promotions,
+    version_stages,
+    versions,
+)
+from airflow_registry.sql.types import Json, UtcDateTime
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from sqlalchemy import ColumnElement, FromClause, Select
+    from sqlalchemy import Column, ColumnElement, FromClause, Select
 
 _ABOUT = (models.c.name.label("model_name"), versions.c.number)
 _ABOUT_MODEL = (models.c.name.label("model_name"), null().label("number"))
-_champion, _replaced = versions.alias("champion"), versions.alias("replaced")
+_evaluated = (
+    select(func.max(versions.c.number))  # of several versions the challenger, mostly
+    .select_from(metrics.join(versions, versions.c.id == metrics.c.version_id))
+    .where(metrics.c.evaluation_id == evaluations.c.id)
+)
+_ABOUT_EVALUATION = (models.c.name.label("model_name"), _evaluated.scalar_subquery().label("number"))
+_OF_MODEL = frozenset({EVALUATIONS, LOCKS, FREEZES})
+_champion, _replaced, _judged = versions.alias("champion"), versions.alias("replaced"), models.alias("judged")
 # The champion that makes room has a line of its own, and no entry: the entry of its successor names it.
 _MAKES_ROOM = and_(promotions.c.from_stage == "PRODUCTION", promotions.c.to_stage == "ARCHIVED", promotions.c.revision.is_(None))
 # What was taken over from an original table has one entry for the table, and none for each row.
@@ -36,9 +55,64 @@ _TAKEN_OVER = and_(versions.c.is_imported, versions.c.origin.is_(None))
 
 def rows(table: str, uids: Collection[str]) -> Select[Any]:
     """The rows that entries speak of, with what those say about them."""
-    uid, source = _UIDS[table], _SOURCES[table]
-    about = _ABOUT_MODEL if table in {LOCKS, FREEZES} else _ABOUT
-    return select(uid.label("uid"), *_FACTS[table], *about).select_from(source).where(uid.in_(uids))
+    return _rows(table).where(_UIDS[table].in_(uids))
+
+
+def row_by_id(table: str, row_id: int) -> Select[Any]:
+    """One of these rows, by its sequence."""
+    return _rows(table).where(_IDS[table] == row_id)
+
+
+def _rows(table: str) -> Select[Any]:
+    about = _ABOUT_MODEL if table in _OF_MODEL else _ABOUT
+    named = (_IDS[table].label("id"), _UIDS[table].label("uid"))
+    return select(*named, *_FACTS[table], *about).select_from(_SOURCES[table])
+
+
+def metric_lines(ids: Collection[int]) -> Select[Any]:
+    """What evaluations measured, by the row ids of those: each version by its uid."""
+    columns = (
+        metrics.c.evaluation_id,
+        versions.c.uid,
+        metrics.c.name,
+        metrics.c.slice,
+        metrics.c.value,
+        metrics.c.non_finite,
+        metrics.c.rows,
+    )
+    joined = metrics.join(versions, versions.c.id == metrics.c.version_id)
+    return select(*columns).select_from(joined).where(metrics.c.evaluation_id.in_(ids)).order_by(metrics.c.evaluation_id)
+
+
+def data_lines(ids: Collection[int]) -> Select[Any]:
+    """Which data sets decisions looked at, by the row ids of those."""
+    wanted = select(decision_data.c.decision_id, decision_data.c.data_digest).where(decision_data.c.decision_id.in_(ids))
+    return wanted.order_by(decision_data.c.decision_id)
+
+
+# Columns that have a digest together. What is here stays as it is: entries that were written hold these digests for ever.
+DIGESTED: dict[str, dict[str, tuple[str, ...]]] = {
+    EVALUATIONS: {
+        "data": ("data_name", "data_uri", "data_digest", "data_rows"),
+        "facts": (
+            "model_name", "source", "recorded_at", "kind", "target", "slices", "trivial", "artifact_uri", "artifact_digest",
+        ),
+    },
+    DECISIONS: {
+        "reasons": ("reasons",),
+        "basis": ("basis",),
+        "facts": (
+            "judged_model", "policy_text", "policy_source", "policy_editor", "decided_at", "expires_at",
+            "deployment", "dag_id", "run_id", "task_id", "map_index",
+        ),
+    },
+}  # fmt: skip
+
+
+def _raw(column: Column[Any], name: str | None = None) -> ColumnElement[Any]:
+    """To the letter, as it was written: what somebody else put there may be no JSON and no time."""
+    plain = Text() if isinstance(column.type, Json) else String() if isinstance(column.type, UtcDateTime) else column.type
+    return type_coerce(column, plain).label(name or column.name)
 
 
 def _of_version(source: Any) -> Any:  # noqa: ANN401  a table or a join of it
@@ -51,7 +125,10 @@ def _of_model(source: Any) -> Any:  # noqa: ANN401  a table
 
 _SOURCES: dict[str, FromClause] = {
     VERSIONS: _of_model(versions),
-    DECISIONS: _of_version(decisions).outerjoin(_champion, _champion.c.id == decisions.c.champion_version_id),
+    EVALUATIONS: _of_model(evaluations),
+    DECISIONS: _of_version(decisions)
+    .outerjoin(_champion, _champion.c.id == decisions.c.champion_version_id)
+    .outerjoin(_judged, _judged.c.id == decisions.c.model_id),
     PROMOTIONS: _of_version(promotions)
     .outerjoin(_replaced, _replaced.c.id == promotions.c.replaced_version_id)
     .outerjoin(decisions, decisions.c.id == promotions.c.decision_id),
@@ -63,6 +140,7 @@ _SOURCES: dict[str, FromClause] = {
 }
 _UIDS: dict[str, ColumnElement[str]] = {
     VERSIONS: versions.c.uid,
+    EVALUATIONS: evaluations.c.uid,
     DECISIONS: decisions.c.uid,
     PROMOTIONS: promotions.c.uid,
     VOTES: approvals.c.uid,
@@ -73,6 +151,7 @@ _UIDS: dict[str, ColumnElement[str]] = {
 }
 _IDS: dict[str, ColumnElement[int]] = {
     VERSIONS: versions.c.id,
+    EVALUATIONS: evaluations.c.id,
     DECISIONS: decisions.c.id,
     PROMOTIONS: promotions.c.id,
     VOTES: approvals.c.id,
@@ -89,12 +168,19 @@ _FACTS: dict[str, tuple[ColumnElement[Any], ...]] = {
         versions.c.published_by.label("by"),
         versions.c.change_note.label("text"),
     ),
+    EVALUATIONS: (
+        *[_raw(evaluations.c[name]) for names in DIGESTED[EVALUATIONS].values() for name in names if name != "model_name"],
+        evaluations.c.recorded_by.label("by"),
+    ),
     DECISIONS: (
         decisions.c.outcome,
         decisions.c.revision,
         decisions.c.policy_digest.label("policy"),
         _champion.c.number.label("champion"),
         decisions.c.decided_by.label("by"),
+        _judged.c.name.label("judged_model"),
+        _raw(decisions.c.policy, "policy_text"),
+        *[_raw(decisions.c[name]) for names in DIGESTED[DECISIONS].values() for name in names if name in decisions.c and name != "policy"],
     ),
     PROMOTIONS: (
         promotions.c.revision,
@@ -130,7 +216,7 @@ def count(table: str, *, imported: bool) -> Select[Any]:
 
 def page(table: str, after: int, limit: int, *, imported: bool) -> Select[Any]:
     """The rows that should have an entry of their own, in order."""
-    about = _ABOUT_MODEL if table in {LOCKS, FREEZES} else _ABOUT
+    about = _ABOUT_EVALUATION if table == EVALUATIONS else _ABOUT_MODEL if table in _OF_MODEL else _ABOUT
     wanted = select(_IDS[table].label("id"), _UIDS[table].label("uid"), *about).select_from(_SOURCES[table])
     return wanted.where(_IDS[table] > after, *_with_entry(table, imported=imported)).order_by(_IDS[table]).limit(limit)
 

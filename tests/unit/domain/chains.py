@@ -23,7 +23,7 @@ def entry(seq, previous=GENESIS, **facts):
         "seq": seq,
         "at": NOON + timedelta(minutes=seq),
         "deployment": "prod",
-        "actor": "ann",
+        "actor": "model_owner",
         "action": "register",
         "subject": f"lead:{seq}",
         "body": canonical({"uid": f"uid-{seq}", "digest": "sha256:é"}),

@@ -40,7 +40,7 @@ def test_an_empty_chain_is_right_where_the_head_says_so():
         {"body": OTHER},
         {"body": "{}"},
         {"body": "no JSON"},
-        {"actor": "bob"},
+        {"actor": "risk_lead"},
         {"action": "promote"},
         {"subject": "lead:1000"},
         {"deployment": "test"},
@@ -112,7 +112,7 @@ def test_two_entries_that_were_swapped_are_named(first, second):
 @EVERYWHERE
 def test_an_entry_that_was_inserted_is_named(place):
     before = GOOD[place - 1].hash if place else GOOD[0].previous
-    new = entry(place + 1, before, actor="mallory")
+    new = entry(place + 1, before, actor="somebody_else")
     moved = renumbered([*GOOD[:place], new, *GOOD[place:]])
     for head in (HEAD, AuditHead(seq=LENGTH + 1, hash=HEAD.hash)):
         assert faults(moved, head)[0][:2] == ("inserted", place + 1)
@@ -127,7 +127,7 @@ def test_a_copy_of_an_earlier_entry_was_inserted(of):
 
 
 def test_several_inserted_entries_are_named_as_a_range():
-    new = [entry(3, GOOD[1].hash, actor="mallory")]
+    new = [entry(3, GOOD[1].hash, actor="somebody_else")]
     new.append(entry(4, new[0].hash))
     assert faults(renumbered([*GOOD[:2], *new, *GOOD[2:]]), HEAD)[0] == ("inserted", 3, 4)
 
@@ -150,7 +150,7 @@ def test_what_is_no_entry_at_all_is_named_by_the_place_it_stands_at():
 
 def test_the_first_of_several_faults_is_named():
     entries = [*GOOD]
-    entries[5] = replace(entries[5], actor="bob")
+    entries[5] = replace(entries[5], actor="risk_lead")
     del entries[1]
     assert faults(entries, HEAD) == [("dropped", 2, 2)]
 
@@ -217,18 +217,18 @@ def test_an_anchor_that_a_later_one_contradicts_is_wrong_itself():
 def test_what_the_chain_says_itself_is_not_said_again_by_the_anchors():
     entries = renumbered(GOOD[:2] + GOOD[3:])
     assert faults(entries, HEAD, anchors=GOOD) == [("dropped", 3, 3)]
-    changed = [*GOOD[:2], replace(GOOD[2], actor="bob"), *GOOD[3:]]
+    changed = [*GOOD[:2], replace(GOOD[2], actor="risk_lead"), *GOOD[3:]]
     assert faults(changed, HEAD, anchors=GOOD) == [("changed", 3, None)]
 
 
 def test_a_fault_behind_the_first_bad_anchor_does_not_hide_it():
     entries = rewritten([replace(GOOD[0], body=OTHER), *GOOD[1:]])
-    entries[5] = replace(entries[5], actor="bob")
+    entries[5] = replace(entries[5], actor="risk_lead")
     assert faults(entries, entries[-1].head, anchors=[GOOD[1]]) == [("changed", 6, None), ("recomputed", 1, 2)]
 
 
 def test_an_anchor_ahead_is_told_beside_a_changed_entry():
-    entries = [replace(GOOD[0], actor="bob"), *GOOD[1:4]]
+    entries = [replace(GOOD[0], actor="risk_lead"), *GOOD[1:4]]
     assert faults(entries, GOOD[3].head, anchors=GOOD) == [("changed", 1, None), ("cut_off", 5, LENGTH)]
 
 
@@ -245,7 +245,7 @@ def test_a_restore_says_what_it_lost_and_is_a_fault_until_somebody_knows_of_it()
     anchors = [GOOD[1], GOOD[5], entries[-1]]
     check, found = checked(entries, head, anchors)
     assert [(fault.kind, fault.seq, fault.last) for fault in found] == [("restored", 4, 7)]
-    assert "Entry 8 by ann says" in found[0].text
+    assert "Entry 8 by model_owner says" in found[0].text
     assert (check.vouched_to, check.compared) == (9, 2)
     assert faults(entries, head, anchors, accepted={8}) == []
     assert faults(entries, head, anchors, accepted={9}) == [("restored", 4, 7)]
@@ -258,7 +258,7 @@ def test_a_restore_says_what_it_lost_and_is_a_fault_until_somebody_knows_of_it()
         restored(GOOD[2], 8, body=canonical({"lost_entries": [4, 6]})),
         restored(GOOD[2], 8, body=canonical({"lost_entries": None})),
         restored(GOOD[3], 8),
-        replace(restored(GOOD[2], 8), actor="bob"),
+        replace(restored(GOOD[2], 8), actor="risk_lead"),
     ],
 )
 def test_a_gap_that_the_entry_behind_it_does_not_tell_of_is_a_gap(told):
@@ -272,7 +272,7 @@ def test_a_restore_without_a_gap_is_an_entry_like_any_other():
 
 def test_other_faults_are_named_before_a_restore():
     told = restored(GOOD[2], 8)
-    entries = [*GOOD[:3], told, replace(entry(9, told.hash), actor="bob")]
+    entries = [*GOOD[:3], told, replace(entry(9, told.hash), actor="risk_lead")]
     assert faults(entries, entries[-1].head) == [("changed", 9, None), ("restored", 4, 7)]
 
 

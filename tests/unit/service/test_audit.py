@@ -36,7 +36,7 @@ def test_what_was_taken_over_from_the_original_table_is_proven_and_what_is_added
         version = f"SELECT 'forged', 77, {columns} FROM airflow_registry_versions LIMIT 1"
         article.execute(f"INSERT INTO airflow_registry_versions (uid, number, {columns}) {version}")
     [fault] = registry.verify_audit().faults
-    assert fault.text == "The number of versions in the database is not the one that the audit tells of, which is 6."
+    assert fault.text == "The number of versions in the database, 7, is not the one that the audit tells of, which is 6."
 
 
 def test_a_promotion_that_hides_behind_an_import_is_found(memory):
