@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from airflow_registry.domain.names import ModelName
@@ -39,6 +40,7 @@ class Intent:
         number: Its version.
         input_digest: What is read, so that the same version over the same input is a no-op.
         already_live: True if the live output is by the same version over the same input: there is nothing to do.
+        is_shadow: Whether it is written beside the champion's output, for comparison only.
     """
 
     uid: str
@@ -49,6 +51,24 @@ class Intent:
     number: int
     input_digest: str | None
     already_live: bool = False
+    is_shadow: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What a writer is about to do.
+
+    Attributes:
+        input_digest: What is read, None if unknown.
+        input_digest_kind: What that digest is made of: `sha256` of the bytes, or names, sizes and `versions` in an object store.
+        recipe: How the writer was asked, as JSON, so that another version can score the partition again.
+        is_shadow: Whether it is written beside the champion's output, for comparison only.
+    """
+
+    input_digest: str | None = None
+    input_digest_kind: str | None = None
+    recipe: Mapping[str, Any] | None = None
+    is_shadow: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +83,7 @@ class Written:
         null_predictions: Of the rows written, those whose prediction or a probability is missing, NaN or infinite (count); None if
             nobody counted.
         seconds: Wall time of the writing task.
+        sketch: Counts of the features and predictions in bins, as `domain.drift` makes them; None if nobody counted.
     """
 
     uri: str
@@ -71,6 +92,7 @@ class Written:
     quarantined: int = 0
     null_predictions: int | None = None
     seconds: float | None = None
+    sketch: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +102,11 @@ class LedgerEntry:
     Attributes:
         is_live: Whether the partition's present content is by this entry.
         committed_at: None if the writer never said that it finished.
+        input_digest_kind: What the input's digest is made of: `sha256` of the bytes, or of names, sizes and `versions` in an object
+            store; None if nobody said.
+        is_shadow: Whether it was written beside the champion's output, for comparison only.
+        recipe: How the writer was asked, so that another version can score the partition again; None if only the writer knows.
+        seconds: Wall time of the writing task.
     """
 
     uid: str
@@ -99,6 +126,10 @@ class LedgerEntry:
     rows: int | None = None
     quarantined: int = 0
     null_predictions: int | None = None
+    seconds: float | None = None
+    input_digest_kind: str | None = None
+    is_shadow: bool = False
+    recipe: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """For tables and XCom."""

@@ -131,12 +131,19 @@ class BatchInferenceOperator(ScoringOperator):
             "version": version.number,
             "run": run_key(context),
             "input_digest": str(source.digest()),
+            "input_digest_kind": source.digest_kind,
+            "recipe": self._recipe(source),
         }
         intent = registry.open_output(target, **wanted, force=self.force)
         if intent.already_live and not holds_output(intent.output, storage):
             self.log.warning("The ledger says that %s is live, but what is there is not it: it is scored again.", intent.output)
             intent = registry.open_output(target, **wanted, force=True)
         return intent
+
+    def _recipe(self, source: Input) -> dict[str, Any]:
+        """What another version needs to score the same partition again."""
+        names = ("keys", "proba", "max_quarantine_share", "registry_conn_id")
+        return {"operator": "batch_inference", "input": source.path, **{name: getattr(self, name) for name in names}}
 
     def _score(
         self, registry: Registry, version: ModelVersion, source: Source, intent: Intent, storage: StorageOptions, context: Context

@@ -265,6 +265,9 @@ class Registry(Protocol):
         version: object,
         run: RunKey | None = None,
         input_digest: str | None = None,
+        input_digest_kind: str | None = None,
+        recipe: Mapping[str, Any] | None = None,
+        is_shadow: bool = False,
         force: bool = False,
     ) -> Intent:
         """Write the intent to fill `output`; the newest intent is the only one that may commit."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_registry import config
 from airflow_registry.domain.burn_in import GRACE, MIN_ROWS, Terms
+from airflow_registry.domain.ledger import Work
 from airflow_registry.domain.names import ModelName
 from airflow_registry.service import burn_in, describe, identity, read, register, resolve, score
 from airflow_registry.service import promote as promoting
@@ -268,12 +269,27 @@ class ModelRegistry(OriginalInterface, AuditInterface, JudgingInterface, PeopleI
         version: object,
         run: RunKey | None = None,
         input_digest: str | None = None,
+        input_digest_kind: str | None = None,
+        recipe: Mapping[str, Any] | None = None,
+        is_shadow: bool = False,
         force: bool = False,
     ) -> Intent:
-        """Write the intent to fill `output`; the newest intent is the only one that may commit."""
-        return score.open_output(
-            self.core, output, partition=partition, model=model, version=version, run=run, input_digest=input_digest, force=force
-        )
+        """Write the intent to fill `output`; the newest intent is the only one that may commit.
+
+        Args:
+            output: The partition's folder or file.
+            partition: Its key.
+            model: The model that writes.
+            version: Its version.
+            run: The task instance, None outside Airflow.
+            input_digest: What is read; the same version over the same input is a no-op.
+            input_digest_kind: What that digest is made of: `sha256` or `versions`.
+            recipe: How the writer was asked, as JSON, so that another version can score the partition again.
+            is_shadow: Whether it is written beside the champion's output, for comparison only.
+            force: Write an intent also where there is nothing to do.
+        """
+        work = Work(input_digest=input_digest, input_digest_kind=input_digest_kind, recipe=recipe, is_shadow=is_shadow)
+        return score.open_output(self.core, output, partition=partition, model=model, version=version, run=run, work=work, force=force)
 
     def commit_output(self, intent: Intent | str, written: Written) -> LedgerEntry:
         """Say that the output is in place; refused if a newer generation was opened meanwhile."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import RowMapping
 
+    from airflow_registry.domain.ledger import Work
     from airflow_registry.domain.names import RunKey
     from airflow_registry.sql.catalog import VersionRow
     from airflow_registry.sql.store import Transaction
@@ -36,7 +38,7 @@ def open_output(
     model: str,
     version: object,
     run: RunKey | None,
-    input_digest: str | None,
+    work: Work,
     force: bool,
 ) -> Intent:
     """Write the intent to fill an output partition; from now on no older writer of it may commit.
@@ -48,8 +50,8 @@ def open_output(
     with core.store.write() as tx:
         row = catalog.need_version(tx, catalog.need_model(tx, model), version)
         live = tx.first(statements.live_entries([place]))
-        if live is not None and not force and _is_same_work(core, live, row, run, input_digest):
-            return _intent(rows.ledger_entry(live), row, input_digest, already_live=True)
+        if live is not None and not force and _is_same_work(core, live, row, run, work.input_digest):
+            return _intent(rows.ledger_entry(live), row, work.input_digest, already_live=True)
         generation = tx.scalar(statements.open_generation(place))
         values = {
             **core.run_columns(run),
@@ -59,11 +61,11 @@ def open_output(
             "generation": generation,
             "model_id": row.model.id,
             "version_id": row.id,
-            "input_digest": input_digest,
+            **asdict(work),
             "opened_at": core.now(),
         }
         tx.run(statements.add_intent(values))
-        return _intent(rows.ledger_entry(tx.one(statements.entry_by_uid(values["uid"]))), row, input_digest)
+        return _intent(rows.ledger_entry(tx.one(statements.entry_by_uid(values["uid"]))), row, work.input_digest)
 
 
 def commit_output(core: Core, intent: Intent | str, written: Written) -> LedgerEntry:
@@ -173,6 +175,7 @@ def _intent(entry: LedgerEntry, row: VersionRow, input_digest: str | None, *, al
         number=row.value.number,
         input_digest=input_digest,
         already_live=already_live,
+        is_shadow=entry.is_shadow,
     )
 
 
@@ -182,5 +185,5 @@ def _commit(core: Core, tx: Transaction, entry: LedgerEntry, entry_id: int, writ
             f"{entry.model}:{entry.number} cannot commit {entry.output}: a newer run opened this partition after "
             f"generation {entry.generation}. Its output counts; run this task again only if that run failed."
         )
-    facts = {name: getattr(written, name) for name in ("digest", "rows", "quarantined", "null_predictions", "seconds")}
+    facts = {name: getattr(written, name) for name in ("digest", "rows", "quarantined", "null_predictions", "seconds", "sketch")}
     tx.run(statements.add_commit({"entry_id": entry_id, "committed_at": core.now(), "uri": output_key(written.uri), **facts}))

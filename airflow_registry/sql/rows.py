@@ -229,4 +229,8 @@ def ledger_entry(row: RowMapping) -> LedgerEntry:
         rows=row["rows"],
         quarantined=row["quarantined"] or 0,
         null_predictions=row["null_predictions"],
+        seconds=row["seconds"],
+        input_digest_kind=row["input_digest_kind"],
+        is_shadow=bool(row["is_shadow"]),
+        recipe=row["recipe"],
     )

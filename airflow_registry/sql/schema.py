@@ -23,7 +23,7 @@ from airflow_registry.sql.tables import VERSION_TABLE, audit_head, meta
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
 
-REVISIONS = ("0001", "0002", "0003")  # every schema that there has been, oldest first
+REVISIONS = ("0001", "0002", "0003", "0004")  # every schema that there has been, oldest first
 HEAD = REVISIONS[-1]
 OLDEST_USABLE = "0001"  # whose releases may go on working on a database of this schema
 _alembic = threading.Lock()  # its `context` belongs to the whole process

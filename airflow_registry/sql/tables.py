@@ -19,6 +19,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     UniqueConstraint,
+    false,
 )
 
 from airflow_registry.sql import people_tables  # noqa: F401  so that `metadata` has them wherever it is used
@@ -288,6 +289,9 @@ ledger = Table(
     Column("model_id", Key, ForeignKey(models.c.id), nullable=False),
     Column("version_id", Key, ForeignKey(versions.c.id), nullable=False, index=True),
     Column("input_digest", Name(80)),
+    Column("input_digest_kind", Name(16)),
+    Column("is_shadow", Boolean(create_constraint=False), nullable=False, server_default=false()),
+    Column("recipe", Json),
     Column("opened_at", UtcDateTime, nullable=False),
     *run_columns(),
     UniqueConstraint("output", "generation"),
@@ -304,6 +308,7 @@ ledger_commits = Table(
     Column("quarantined", BigInteger, nullable=False),
     Column("null_predictions", BigInteger),
     Column("seconds", Float),
+    Column("sketch", Json),
 )
 
 partitions = Table(

@@ -342,6 +342,23 @@ class Ledger(RegistryBase):
             with pytest.raises(NotFoundError, match="does not know who wrote"):
                 registry.whois(path)
 
+    def test_how_a_writer_was_asked_is_remembered_with_what_it_read(self, registry):
+        registry.register("lead")
+        recipe = {"operator": "batch_inference", "input": "/in/a", "keys": ["id"], "proba": True, "max_quarantine_share": 0.01}
+        wanted = {"partition": "a", "model": "lead", "version": 1, "input_digest": digest("a"), "input_digest_kind": "versions"}
+        registry.commit_output(registry.open_output("/out/a", **wanted, recipe=recipe), Written(uri="/out/a/x", seconds=1.5))
+        [entry] = registry.predictions("lead")
+        assert (entry.recipe, entry.input_digest_kind, entry.seconds, entry.is_shadow) == (recipe, "versions", 1.5, False)
+
+    def test_what_is_written_for_comparison_only_is_never_recalled(self, registry):
+        registry.register("lead")
+        intent = registry.open_output("/out/.shadow/a", partition="a", model="lead", version=1, is_shadow=True)
+        assert intent.is_shadow
+        registry.commit_output(intent, Written(uri="/out/.shadow/a/x"))
+        registry.open_output("/out/.shadow/b", partition="b", model="lead", version=1, is_shadow=True)
+        assert [entry.is_shadow for entry in registry.predictions("lead")] == [True, True]
+        assert registry.recall("lead", 1).entries == ()
+
     # -- recall ------------------------------------------------------------------------------------------------------------
     def test_a_recall_finds_live_and_half_written_partitions_and_no_others(self, registry, score):
         score(1, partition="live", rows=5)

@@ -43,7 +43,7 @@ def written_since(version_id: int, since: datetime) -> Select[Any]:
     return (
         select(func.count().label("finished"), *[func.coalesce(func.sum(what), 0).label(name) for name, what in sums.items()])
         .select_from(ledger.join(ledger_commits, commits.entry_id == ledger.c.id))
-        .where(ledger.c.version_id == version_id, ledger.c.opened_at >= since, ~redone)
+        .where(ledger.c.version_id == version_id, ~ledger.c.is_shadow, ledger.c.opened_at >= since, ~redone)
     )
 
 
@@ -66,7 +66,9 @@ def unfinished_since(version_id: int, since: datetime, opened_before: datetime) 
     )
     mine = select(ledger.c.output).outerjoin(ledger_commits, ledger_commits.c.entry_id == ledger.c.id)
     late = and_(ledger.c.opened_at >= since, ledger.c.opened_at <= opened_before)
-    open_ones = mine.where(ledger.c.version_id == version_id, late, ledger_commits.c.entry_id.is_(None), ~replaced.exists())
+    open_ones = mine.where(
+        ledger.c.version_id == version_id, ~ledger.c.is_shadow, late, ledger_commits.c.entry_id.is_(None), ~replaced.exists()
+    )
     return open_ones.group_by(ledger.c.output).order_by(func.min(ledger.c.id))
 
 

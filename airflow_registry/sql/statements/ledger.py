@@ -119,7 +119,7 @@ def _entries() -> Select[Any]:
         .outerjoin(ledger_commits, ledger_commits.c.entry_id == ledger.c.id)
         .outerjoin(partitions, partitions.c.output == ledger.c.output)
     )
-    commit = [ledger_commits.c[name] for name in ("committed_at", "uri", "digest", "rows", "quarantined", "null_predictions")]
+    commit = [ledger_commits.c[name] for name in ("committed_at", "uri", "digest", "rows", "quarantined", "null_predictions", "seconds")]
     live = func.coalesce(partitions.c.live_entry_id == ledger.c.id, False).label("is_live")
     newest = partitions.c.generation.label("newest_generation")
     return select(ledger, models.c.name.label("model_name"), versions.c.number, *commit, live, newest).select_from(joined)
@@ -158,7 +158,7 @@ def touched_by(version_id: int) -> Select[Any]:
     superseded = exists().where(newer.c.id == partitions.c.live_entry_id, newer.c.generation > ledger.c.generation)
     live = partitions.c.live_entry_id == ledger.c.id
     half = ledger_commits.c.entry_id.is_(None) & ~superseded
-    return _entries().where(ledger.c.version_id == version_id, or_(live, half)).order_by(ledger.c.id)
+    return _entries().where(ledger.c.version_id == version_id, ~ledger.c.is_shadow, or_(live, half)).order_by(ledger.c.id)
 
 
 def champions_with_age() -> Select[Any]:
