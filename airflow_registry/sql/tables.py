@@ -1,6 +1,7 @@
 """All tables and their named constraints: the invariants that no code can break.
 
-Append-only: versions, evaluations, metrics, decisions, decision_data, promotions, cool_downs, audit, ledger, ledger_commits, events.
+Append-only: versions, evaluations, metrics, decisions, decision_data, promotions, cool_downs, audit, ledger, ledger_commits,
+shadow_comparisons, outcomes, events.
 State, each cell moved by one conditional UPDATE: models.next_number, champions, version_stages, partitions, pins, deliveries, leases.
 Order is by sequence (ids, numbers, revisions, generations), never by time.
 """
@@ -22,7 +23,7 @@ from sqlalchemy import (
     false,
 )
 
-from airflow_registry.sql import people_tables  # noqa: F401  so that `metadata` has them wherever it is used
+from airflow_registry.sql import people_tables, shadow_tables  # noqa: F401  so that `metadata` has them wherever it is used
 from airflow_registry.sql.metadata import PREFIX, metadata, run_columns
 from airflow_registry.sql.types import Json, Key, Name, UtcDateTime, Words
 

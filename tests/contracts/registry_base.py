@@ -16,7 +16,7 @@ POLICY = {"schema": 1, "model": "lead", "rules": [{"metric": "auc", "at_least": 
 TABLES = (
     "models", "versions", "version_stages", "champions", "evaluations", "metrics", "decisions", "decision_data", "promotions", "cool_downs",
     "audit", "audit_texts", "audit_head", "pins", "deliveries", "ledger", "ledger_commits", "partitions", "locations", "events", "leases",
-    "approvals", "waivers", "waiver_withdrawals", "policy_locks", "freezes", "tokens",
+    "approvals", "waivers", "waiver_withdrawals", "policy_locks", "freezes", "tokens", "shadow_comparisons", "outcomes",
 )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 ledger.is_shadow: output beside the champion's, which nobody consumes. ledger.input_digest_kind: what the input's digest is made of.
 ledger.recipe: how the writer was asked, so that the same partition can be scored again by another version.
 ledger_commits.sketch: counts of features and predictions, mergeable over partitions.
+shadow_comparisons: how far versions in SHADOW said what the champion said. outcomes: metrics of predictions whose labels came later.
 
 Revision ID: 0004
 Revises: 0003
@@ -13,7 +14,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op  # noqa: TID253  only Alembic imports this file
 
-from airflow_registry.sql.types import Json, Name
+from airflow_registry.sql.types import Json, Key, Name, UtcDateTime, Words
 
 revision = "0004"
 down_revision = "0003"
@@ -24,6 +25,8 @@ depends_on = None
 def upgrade() -> None:
     """Add what is new, empty."""
     _ledger()
+    _shadow()
+    _outcomes()
 
 
 def _ledger() -> None:
@@ -33,3 +36,48 @@ def _ledger() -> None:
     op.add_column(table, sa.Column("input_digest_kind", Name(16), nullable=True))
     op.add_column(table, sa.Column("recipe", Json, nullable=True))
     op.add_column("airflow_registry_ledger_commits", sa.Column("sketch", Json, nullable=True))
+
+
+def _shadow() -> None:
+    table = "airflow_registry_shadow_comparisons"
+    counts = [sa.Column(name, sa.BigInteger(), nullable=False) for name in ("rows", "agreeing", "unmatched", "scored")]
+    of = {"version_id": "versions", "champion_version_id": "versions", "entry_id": "ledger", "champion_entry_id": "ledger"}
+    op.create_table(
+        table,
+        sa.Column("id", Key, nullable=False),
+        sa.Column("uid", Name(36), nullable=False),
+        *[sa.Column(name, Key, nullable=False) for name in of],
+        sa.Column("kind", Name(16), nullable=False),
+        *counts,
+        sa.Column("difference", sa.Float(), nullable=False),
+        sa.Column("champion_scores", Json, nullable=True),
+        sa.Column("shadow_scores", Json, nullable=True),
+        sa.Column("at", UtcDateTime, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=f"pk_{table}"),
+        *[sa.UniqueConstraint(name, name=f"uq_{table}_{name}") for name in ("uid", "entry_id")],
+        *[sa.ForeignKeyConstraint([name], [f"airflow_registry_{to}.id"], name=f"fk_{table}_{name}") for name, to in of.items()],
+    )
+    op.create_index(f"ix_{table}_version_id", table, ["version_id"])
+
+
+def _outcomes() -> None:
+    table = "airflow_registry_outcomes"
+    of = {"model_id": "models", "version_id": "versions", "entry_id": "ledger"}
+    op.create_table(
+        table,
+        sa.Column("id", Key, nullable=False),
+        sa.Column("uid", Name(36), nullable=False),
+        *[sa.Column(name, Key, nullable=False) for name in of],
+        sa.Column("kind", Name(16), nullable=False),
+        sa.Column("label", Words(), nullable=False),
+        *[sa.Column(name, sa.BigInteger(), nullable=False) for name in ("rows", "unlabelled")],
+        sa.Column("metrics", Json, nullable=False),
+        sa.Column("paired", Json, nullable=True),
+        sa.Column("recorded_at", UtcDateTime, nullable=False),
+        sa.Column("recorded_by", Words(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=f"pk_{table}"),
+        sa.UniqueConstraint("uid", name=f"uq_{table}_uid"),
+        *[sa.ForeignKeyConstraint([name], [f"airflow_registry_{to}.id"], name=f"fk_{table}_{name}") for name, to in of.items()],
+    )
+    for name in of:
+        op.create_index(f"ix_{table}_{name}", table, [name])
