@@ -109,13 +109,16 @@ def hash_of(
     )
 
 
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode  # made once: chains are long
+
+
 def canonical(value: object) -> str:
     """JSON of which there is one form only: sorted keys, no spaces, no NaN.
 
     >>> canonical({"b": 1, "a": "größer"})
     '{"a":"größer","b":1}'
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _encode(value)
 
 
 def _sha256(text: str) -> str:

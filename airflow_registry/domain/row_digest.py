@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=str).encode  # made once: there are many rows
+_AS_THEY_ARE = frozenset({str, int, bool, type(None)})
 
 
 def digest_of(values: Iterable[object]) -> str:
@@ -26,7 +27,7 @@ def digest_of(values: Iterable[object]) -> str:
     >>> digest_of(["auc", 0.9]) == digest_of(["auc", 0.90])
     True
     """
-    return text_digest(_line(values))
+    return text_digest(_json(_plain(values)))
 
 
 def digest_of_lines(lines: Iterable[Iterable[object]]) -> str:
@@ -35,15 +36,16 @@ def digest_of_lines(lines: Iterable[Iterable[object]]) -> str:
     >>> digest_of_lines([["a"], ["b"]]) == digest_of_lines([["b"], ["a"]])
     True
     """
-    return text_digest("\n".join(sorted(map(_line, lines))))  # JSON has no line breaks of its own
+    # Sorted by `ascii`, which compares a text with None and a number, and tells them apart; `repr` changes with the release of Unicode.
+    return text_digest(_json(sorted(map(_plain, lines), key=ascii)))
 
 
-def _line(values: Iterable[object]) -> str:
-    return _json([_plain(value) for value in values])
+def _plain(values: Iterable[object]) -> list[object]:
+    """Values as both databases give them back."""
+    return [value if type(value) in _AS_THEY_ARE else _same(value) for value in values]
 
 
-def _plain(value: object) -> object:
-    """A value as both databases give it back."""
+def _same(value: object) -> object:
     if isinstance(value, float):
         return value + 0.0  # SQLite keeps no sign of a zero
     return utc(value).isoformat() if isinstance(value, datetime) else value

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from airflow_registry.domain.audit_state import Claim
     from airflow_registry.sql.store import Transaction
 
+# Where most columns have a digest, those that entries repeat.
+_TOLD: Mapping[str, tuple[str, ...]] = {EVALUATIONS: (), DECISIONS: ("outcome", "champion", "revision", "policy")}
 # What hangs on a row in a table of its own, and how the digest of that is called.
 _LINES: Mapping[str, tuple[str, Callable[[Collection[int]], Executable]]] = {
     EVALUATIONS: ("metrics", claims.metric_lines),
@@ -38,8 +40,8 @@ def rows_of(tx: Transaction, table: str, found: Sequence[Claim]) -> dict[str, Ma
     if not found:
         return {}
     rows = tx.all(claims.rows(table, {claim.uid for claim in found}))
-    digests = _digests(tx, table, rows)
-    return {row["uid"]: {**_told(row), "digests": digests.get(row["id"], {})} for row in rows}
+    digests, told = _digests(tx, table, rows), _TOLD.get(table)
+    return {row["uid"]: {**_told(row, told), "digests": digests.get(row["id"], {})} for row in rows}
 
 
 def named(tx: Transaction, table: str, row_id: int) -> dict[str, Any]:
@@ -53,10 +55,14 @@ def ref_of(row: RowMapping) -> str:
     return str(row["model_name"]) if row["number"] is None else f"{row['model_name']}:{row['number']}"
 
 
-def _told(row: RowMapping) -> dict[str, Any]:
-    """The columns as an entry's body says them."""
-    plain = {name: utc(value).isoformat() if isinstance(value, datetime) else value for name, value in row.items()}
+def _told(row: RowMapping, names: Iterable[str] | None) -> dict[str, Any]:
+    """The columns as an entry's body says them; all if none are named."""
+    plain = {name: _as_told(row[name]) for name in (row if names is None else names)}
     return {**plain, "ref": ref_of(row), "by": str(row["by"])}
+
+
+def _as_told(value: object) -> object:
+    return utc(value).isoformat() if isinstance(value, datetime) else value
 
 
 def _digests(tx: Transaction, table: str, rows: Sequence[RowMapping]) -> dict[int, dict[str, str]]:
@@ -70,7 +76,7 @@ def _digests(tx: Transaction, table: str, rows: Sequence[RowMapping]) -> dict[in
 
 
 def _digests_of_columns(table: str, row: RowMapping) -> dict[str, str]:
-    return {name: digest_of(_column(column, row[column]) for column in columns) for name, columns in claims.DIGESTED[table].items()}
+    return {name: digest_of([_column(column, row[column]) for column in columns]) for name, columns in claims.DIGESTED[table].items()}
 
 
 def _column(name: str, value: object) -> object:
@@ -80,4 +86,4 @@ def _column(name: str, value: object) -> object:
 
 def _digests_of_lines(rows: Iterable[Row[Any]]) -> dict[int, str]:
     """Lines that come sorted by the row that they belong to, which is their first column."""
-    return {row_id: digest_of_lines(tuple(line)[1:] for line in lines) for row_id, lines in groupby(rows, key=itemgetter(0))}
+    return {row_id: digest_of_lines([line[1:] for line in lines]) for row_id, lines in groupby(rows, key=itemgetter(0))}

@@ -8,12 +8,13 @@ import math
 import pytest
 
 from airflow_registry import Dataset
-from airflow_registry.domain.audit import canonical
+from airflow_registry.domain.audit import canonical, text_digest
 from airflow_registry.domain.metrics import metric
 from airflow_registry.service.record import add_evaluation, audit_evaluation
-from airflow_registry.sql import catalog
+from airflow_registry.sql import catalog, claimed
+from airflow_registry.sql.statements import judgements
 from airflow_registry.sql.tables import metadata
-from tests.contracts.registry_base import POLICY, RegistryBase, run
+from tests.contracts.registry_base import NOON, POLICY, RegistryBase, run
 from tests.contracts.registry_proving import Chain
 from tests.contracts.registry_restoring import Backup
 
@@ -74,6 +75,36 @@ DECIDED_PAST_THE_REGISTRY = [
     ("DELETE FROM airflow_registry_decision_data", 6, "its data are other ones (entry 6)"),
     (f"INSERT INTO airflow_registry_decision_data SELECT id, 'sha256:0' FROM {_D} {_REFUSED}", 6, "its data are other ones (entry 6)"),
 ]  # fmt: skip
+
+
+# What digests are made of. Whoever changes one of these makes `verify` find every row that was written before.
+EVALUATION_FACTS = {
+    "data": ["holdout", "s3://lake/holdout", f"sha256:{'a' * 64}", 2000],
+    "facts": ["lead", "evaluate", "2026-01-01T12:00:00+00:00", "binary", "late", '["carrier"]', '{"auc":0.5}', "s3://models/rows",
+              f"sha256:{'b' * 64}"],
+    "metrics": [
+        ["v-1", "above", "", None, "inf", 3], ["v-1", "below", "", None, "-inf", 3], ["v-1", "größe 🦉", "", 1e22, None, 3],
+        ["v-1", "least", "", 5e-324, None, 3], ["v-1", "most", "", 1.7976931348623157e308, None, 3], ["v-1", "nan", "", None, "nan", 3],
+        ["v-1", "sum", "", 0.30000000000000004, None, 3], ["v-1", "third", "", 0.3333333333333333, None, 3],
+        ["v-1", "whole", "", 3.0, None, 3], ["v-1", "zero", "", 0.0, None, 3],
+    ],
+}  # fmt: skip
+DECISION_FACTS = {
+    "reasons": ['[{"lower":0.3333333333333333,"text":"größer"}]'],
+    "basis": ['{"stage":"SHADOW"}'],
+    "facts": ["lead", '{"model":"lead","rules":[{"at_least":0.5,"metric":"auc"}],"schema":1}', None, "model_owner",
+              "2026-01-01T12:00:00+00:00", None, "prod", None, None, None, -1],
+    "data": [["a"], ["b"]],
+}  # fmt: skip
+
+
+def _digests(facts):
+    return {name: text_digest(json.dumps(value, separators=(",", ":"), ensure_ascii=False)) for name, value in facts.items()}
+
+
+def _line(name, value):
+    one = metric(name, value)
+    return {"name": one.name, "slice": one.slice, "value": one.value, "non_finite": one.non_finite}
 
 
 def policy(at_least):
@@ -164,6 +195,27 @@ class Digesting(RegistryBase):
             digested = {name for group in DIGESTED[table].values() for name in group}
             assert columns - digested == names, "a new column needs a digest under a new name, or a reason why not"
 
+    def test_the_digests_of_a_row_stay_what_they_are_on_every_database(self, registry, sql):
+        registry.register("lead")
+        sql("UPDATE airflow_registry_versions SET uid = 'v-1'")
+        with registry.core.store.write() as tx:
+            lead = {"model_id": catalog.need_model(tx, "lead").id}
+            version = {"version_id": catalog.need_version(tx, catalog.need_model(tx, "lead"), 1).id}
+            data = {f"data_{name}": getattr(HOLDOUT, name) for name in ("name", "uri", "digest", "rows")}
+            evaluation = {"uid": "e-1", "source": "evaluate", "recorded_at": NOON, "recorded_by": "model_owner", **data, **KEPT, **lead}
+            measured = tx.scalar(judgements.add_evaluation(evaluation))
+            lines = [{"evaluation_id": measured, **version, "rows": 3, **_line(name, value)} for name, value in ODD.items()]
+            tx.run_many(judgements.add_metrics(), lines)
+            decision = {
+                "uid": "d-1", "outcome": "REFUSED", "reasons": [{"text": "größer", "lower": 1 / 3}], "revision": 0, "policy_digest": "x",
+                "policy": POLICY, "policy_editor": "model_owner", "basis": {"stage": "SHADOW"}, "decided_at": NOON, "decided_by": "gate",
+                "deployment": "prod", "map_index": -1, **lead, **version,
+            }  # fmt: skip
+            decided = tx.scalar(judgements.add_decision(decision))
+            tx.run_many(judgements.add_decision_data(), [{"decision_id": decided, "data_digest": digest} for digest in ("b", "a")])
+            found = {**claimed.named(tx, "evaluations", measured), "decision": claimed.named(tx, "decisions", decided)["digests"]}
+        assert found == {"uid": "e-1", "digests": _digests(EVALUATION_FACTS), "decision": _digests(DECISION_FACTS)}
+
     def test_an_evaluation_with_slices_champion_and_anchors_is_proven_whatever_was_scored(self, registry, sql):
         for _ in range(4):
             registry.register("lead")
@@ -218,7 +270,7 @@ class Digesting(RegistryBase):
         assert older.verify_audit().ok
         forge_evaluation(sql)
         [fault] = older.verify_audit().faults
-        assert fault.text == "No entry tells of the evaluation of lead:2 (forged): it was added past the registry."
+        assert fault.text.startswith("The audit tells of 5 evaluations, and there are 6. No entry names the evaluation of lead:2 (forged)")
 
     def test_an_evaluation_of_an_older_release_that_is_gone_is_counted(self, older, sql):
         sql(f"DELETE FROM {_M} WHERE evaluation_id = {_LAST}")

@@ -53,7 +53,7 @@ def lived_in(tmp_path, artifacts):
     registry.register("Lead", str(tmp_path / "m.bin"), metrics={"auc": 0.9, "nan": float("nan")}, datasets=[Dataset("d", rows=3)], **facts)
     registry.register("lead", metrics={"auc": 0.95, "loss": float("-inf")}, run=RUN)
     registry.register("risk.churn", idempotency_key="x")
-    registry.describe_model("lead", owner="ada")
+    registry.describe_model("lead", owner="model_owner")
     registry.promote("lead", 1, decision=registry.decide("lead", 1, policy=POLICY))
     registry.decide("lead", 2, policy={**POLICY, "rules": [{"metric": "auc", "at_least": 0.99}]})
     registry.promote("lead", 2, reason="override")
@@ -75,6 +75,18 @@ def test_to_postgresql_and_back_every_row_is_the_same(lived_in, postgres_url, tm
     back = f"sqlite:///{tmp_path / 'back.db'}"
     copy_database(postgres_url, back)
     assert contents(back) == before
+
+
+def test_the_copy_is_proven_by_the_audit_of_its_source_and_back_again(lived_in, postgres_url, artifacts, tmp_path):
+    copy_database(lived_in, postgres_url)
+    copy = ModelRegistry(postgres_url, artifacts=artifacts)
+    odd = {"third": 1 / 3, "least": 5e-324, "most": 1.7976931348623157e308, "no sign on SQLite": -0.0, "big": 1e22, "nan": float("nan")}
+    copy.record_metrics("lead", 2, odd, evaluated_on=Dataset("größer", rows=1 << 40))
+    copy.decide("lead", 2, policy={**POLICY, "rules": [{"metric": name, "at_least": 0.1} for name in odd]})
+    back = f"sqlite:///{tmp_path / 'back.db'}"
+    copy_database(postgres_url, back)
+    proven = [ModelRegistry(url, artifacts=artifacts).verify_audit() for url in (postgres_url, back)]
+    assert [(report.faults, report.rows) for report in proven] == [((), 3 + 3 + 3 + 3)] * 2
 
 
 def test_the_copy_goes_on_where_the_source_was(lived_in, postgres_url, artifacts):

@@ -43,10 +43,12 @@ class RowCheck:
 
     def feed(self, page: Sequence[ChainEntry]) -> None:
         """The next entries."""
+        found: list[Claim] = []
         for entry in page:
             self._champions.feed(entry)
-        self._unnamed += sum(map(unnamed_evaluations, page))
-        found = [claim for entry in page for claim in claims_of(entry)]
+            told = claims_of(entry)
+            self._unnamed += 0 if any(claim.table == EVALUATIONS for claim in told) else unnamed_evaluations(entry)
+            found.extend(told)
         for table in TABLES:
             self._compare(table, [claim for claim in found if claim.table == table])
 
@@ -73,11 +75,12 @@ class RowCheck:
         there = self._tx.scalar(claims.count(table, imported=imported and table != VERSIONS))
         if there == told:
             return
-        unknown = self._untold(table, imported=imported)
-        if table == EVALUATIONS and self._unnamed:  # entries of an older release do not say which, so the newest ones are it
+        unknown, said = self._untold(table, imported=imported), "No entry tells of the {}: it was added past the registry."
+        if table == EVALUATIONS and self._unnamed:  # entries of an older release do not say which they tell of
             unknown = iter(deque(unknown, maxlen=max(there - told, 0)))
+            said = f"The audit tells of {told} evaluations, and there are {there}. No entry names the {{}}, one of the newest."
         found = [f"{table[:-1]} of {claimed.ref_of(row)} ({row['uid']})" for row in islice(unknown, MOST_FAULTS)]
-        yield from (_state(f"No entry tells of the {what}: it was added past the registry.") for what in found)
+        yield from (_state(said.format(what)) for what in found)
         if not found:
             yield _state(f"The number of {table} in the database, {there}, is not the one that the audit tells of, which is {told}.")
 
