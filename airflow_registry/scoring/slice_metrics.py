@@ -73,7 +73,7 @@ def _one_by_one(sliced: _Sliced, names: Sequence[str], kind: Kind) -> dict[str, 
     import numpy as np
 
     found = {name: np.full(sliced.k, math.nan) for name in names}
-    if not names:
+    if not names or not sliced.k:  # data without rows have no slices
         return found
     order = np.argsort(_narrow(sliced.codes), kind="stable")
     ends = np.cumsum(sliced.rows).astype(int)

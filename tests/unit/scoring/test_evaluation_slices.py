@@ -141,6 +141,14 @@ def test_no_rows_and_one_row_make_an_evaluation_of_nan(holdout, tmp_path):
         assert math.isnan(found.trivial["roc_auc"])
 
 
+@pytest.mark.parametrize("metric", ["accuracy", "log_loss", "roc_auc", "average_precision", "matthews_corrcoef"])
+def test_of_no_rows_no_metric_has_slices_however_it_is_computed(holdout, tmp_path, metric):
+    write(tmp_path, holdout.slice(0, 0))
+    found = judge(tmp_path, {1: Sure()}, slices=["carrier"], metrics=[metric])
+    assert math.isnan(found.results[1][metric])
+    assert found.sliced[1] == {}
+
+
 def test_labels_that_are_infinite_are_refused(tmp_path):
     write(tmp_path, pa.table({"x": [1.0, 2.0], "y": [1.0, math.inf]}))
     with pytest.raises(InvalidInputError, match="'y' of .* is infinite in 1 of 2 rows"):
