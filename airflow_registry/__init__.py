@@ -16,17 +16,35 @@ if TYPE_CHECKING:
     from airflow_registry.domain.model import Dataset as Dataset
     from airflow_registry.domain.model import ModelVersion as ModelVersion
     from airflow_registry.domain.policy import Policy as Policy
+    from airflow_registry.domain.rules import Approval as Approval
+    from airflow_registry.domain.rules import BurnIn as BurnIn
+    from airflow_registry.domain.rules import Comparison as Comparison
+    from airflow_registry.domain.rules import Fresh as Fresh
+    from airflow_registry.domain.rules import Gap as Gap
+    from airflow_registry.domain.rules import Require as Require
+    from airflow_registry.domain.rules import Shadow as Shadow
+    from airflow_registry.domain.rules import Smoke as Smoke
+    from airflow_registry.domain.rules import Threshold as Threshold
     from airflow_registry.modeling.base import Model as Model
     from airflow_registry.modeling.trained import Trained as Trained
     from airflow_registry.service.registry import ModelRegistry as ModelRegistry
 
 _HOMES = {
     "PARTITION": "airflow_registry.champion",
+    "Approval": "airflow_registry.domain.rules",
+    "BurnIn": "airflow_registry.domain.rules",
+    "Comparison": "airflow_registry.domain.rules",
     "Dataset": "airflow_registry.domain.model",
+    "Fresh": "airflow_registry.domain.rules",
+    "Gap": "airflow_registry.domain.rules",
     "Model": "airflow_registry.modeling.base",
     "ModelRegistry": "airflow_registry.service.registry",
     "ModelVersion": "airflow_registry.domain.model",
     "Policy": "airflow_registry.domain.policy",
+    "Require": "airflow_registry.domain.rules",
+    "Shadow": "airflow_registry.domain.rules",
+    "Smoke": "airflow_registry.domain.rules",
+    "Threshold": "airflow_registry.domain.rules",
     "Trained": "airflow_registry.modeling.trained",
     "partition": "airflow_registry.champion",
     "production": "airflow_registry.champion",
@@ -35,11 +53,20 @@ _HOMES = {
 
 __all__ = [
     "PARTITION",
+    "Approval",
+    "BurnIn",
+    "Comparison",
     "Dataset",
+    "Fresh",
+    "Gap",
     "Model",
     "ModelRegistry",
     "ModelVersion",
     "Policy",
+    "Require",
+    "Shadow",
+    "Smoke",
+    "Threshold",
     "Trained",
     "partition",
     "production",

@@ -51,7 +51,7 @@ def load_policy(source: Policy | Mapping[str, Any] | str | PathLike[str], *, bas
     if not isinstance(source, (str, PathLike)) or not str(source):
         raise InvalidPolicyError(f"A policy is a path, a mapping or a Policy; found {source!r}.")
     path = _absolute(source, base)
-    return parse_policy(_read(path), source=str(path))
+    return parse_policy(_read(path, base), source=str(path))
 
 
 def parse_policy(text: str, *, source: str) -> Policy:
@@ -77,7 +77,8 @@ def parse_policy(text: str, *, source: str) -> Policy:
         faults += error.faults
         policy = None
     if policy is None or faults:
-        raise InvalidPolicyError.with_faults(source, [_with_line(fault, lines) for fault in faults])
+        told = sorted(((_line_of(fault, lines), fault) for fault in faults), key=lambda each: each[0])
+        raise InvalidPolicyError.with_faults(source, [_with_line(fault, line) for line, fault in told])
     return policy
 
 
@@ -86,21 +87,22 @@ def _absolute(path: str | PathLike[str], base: str | None) -> Path:
     return Path(folder.parent if folder.suffix == ".py" else folder, path).absolute()
 
 
-def _read(path: Path) -> str:
+def _read(path: Path, base: str | None) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
-        raise InvalidPolicyError(_unreadable(path, error)) from error
+        raise InvalidPolicyError(_unreadable(path, base, error)) from error
 
 
-def _unreadable(path: Path, error: Exception) -> str:
+def _unreadable(path: Path, base: str | None, error: Exception) -> str:
     if archive := _archive_around(path):
         return (
             f"The policy file {path} would lie inside the zipped DAG {archive}, from which no files are read. "
             "Write the policy in Python, in the DAG itself: policy=Policy(rules=(…,)) or the same as a mapping."
         )
     if isinstance(error, (FileNotFoundError, NotADirectoryError)):
-        return f"There is no policy file at {path}. A relative path starts at the folder of the DAG file; deploy the policy with the DAG."
+        where = "the working folder" if base is None else "the folder of the DAG file; deploy the policy with the DAG"
+        return f"There is no policy file at {path}. A relative path starts at {where}."
     return f"The policy file {path} cannot be read: {error}. It must be a text file in UTF-8."
 
 
@@ -116,6 +118,7 @@ def _parse(text: str, source: str) -> tuple[Any, list[tuple[str, int]]]:
 
     try:
         loader = _loader_class()(text)
+        loader.name = source  # what its errors call the text
         root = loader.get_single_node()
         if root is None:
             return None, []
@@ -154,13 +157,18 @@ def _places(node: yaml.Node, path: str, seen: set[int]) -> Iterator[tuple[str, i
         yield from _places(child, child_path, seen)
 
 
-def _with_line(fault: str, lines: Mapping[str, int]) -> str:
-    """`rules[2].at_least: …` becomes `rules[2].at_least (line 7): …`; what is missing has the line of what it is missing in."""
-    path, colon, sentence = fault.partition(": ")
-    place = path
+def _line_of(fault: str, lines: Mapping[str, int]) -> int:
+    """The line of what a fault is about; what is missing has the line of what it is missing in, and 0 where that is the file."""
+    place = fault.partition(": ")[0]
     while place and place not in lines:
         place = place[: max(place.rfind("."), place.rfind("["), 0)]
-    return f"{path} (line {lines[place]}){colon}{sentence}" if place else fault
+    return lines[place] if place else 0
+
+
+def _with_line(fault: str, line: int) -> str:
+    """`rules[2].at_least: …` becomes `rules[2].at_least (line 7): …`."""
+    path, colon, sentence = fault.partition(": ")
+    return f"{path} (line {line}){colon}{sentence}" if line else fault
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -32,6 +33,15 @@ def test_imports_point_down():
 
 def test_the_package_itself_loads_no_airflow_and_nothing_heavy():
     loaded = loaded_by("import airflow_registry")
+    assert not loaded & {"airflow", "sqlalchemy", *HEAVY}
+
+
+def test_a_policy_is_written_in_python_from_public_names_without_loading_anything_heavy():
+    from airflow_registry.domain import rules
+
+    kinds = {kind.__name__ for kind in (*get_args(rules.Rule), rules.BurnIn)}
+    assert kinds <= set(airflow_registry.__all__)
+    loaded = loaded_by(f"from airflow_registry import Policy, {', '.join(sorted(kinds))}")
     assert not loaded & {"airflow", "sqlalchemy", *HEAVY}
 
 

@@ -61,7 +61,8 @@ def policy_from_mapping(mapping: Mapping[str, Any], source: str = "given as a ma
         InvalidPolicyError: With all faults at once, each with its path (`rules[2].at_least`).
     """
     if not isinstance(mapping, Mapping):
-        raise InvalidPolicyError.with_faults(source, [f"rules: expected a mapping that holds rules; found {mapping!r}."])
+        found = "nothing" if mapping is None else repr(mapping)
+        raise InvalidPolicyError.with_faults(source, [f"rules: expected a mapping that holds rules; found {found}."])
     faults = Faults()
     known = _known_keys("", mapping, POLICY_KEYS, faults)
     rules = _read_rules(known.pop("rules", None), faults)

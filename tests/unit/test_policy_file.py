@@ -96,6 +96,8 @@ class TestLoading:
             load_policy("x/polcy.yaml", base=str(dags / "train.py"))
         with pytest.raises(InvalidPolicyError, match="There is no policy file at"):
             load_policy("policy.yaml/inside.yaml", base=str(dags))
+        with pytest.raises(InvalidPolicyError, match=r"polcy\.yaml\. A relative path starts at the working folder\.$"):
+            load_policy("polcy.yaml")
 
     @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"model: \xe9\n"])
     def test_a_file_that_is_no_text_is_refused(self, tmp_path, content):
@@ -161,12 +163,18 @@ class TestReading:
             "rules[0].at_least (line 4)",
             "rules[1].no_worse_than (line 7)",
             "rules[1].confidence (line 8)",
-            "rules[2].at_lest (line 10)",
             "rules[2].at_least (line 9)",
+            "rules[2].at_lest (line 10)",
             "valid_for (line 11)",
         ]
-        assert "Did you mean 'at_least'?" in faults[4]
-        assert "found 'high'" in faults[5]
+        assert "found 'high'" in faults[4]
+        assert "Did you mean 'at_least'?" in faults[5]
+
+    def test_faults_stand_in_the_order_of_the_file(self):
+        faults = faults_of("first_model: aproval\nvalid_for: soon\nrules:\n- {metric: auc, at_least: high}\nmodel: two words\n")
+        assert [fault.partition(": ")[0] for fault in faults] == [
+            "first_model (line 1)", "valid_for (line 2)", "rules[0].at_least (line 4)", "model (line 5)",
+        ]  # fmt: skip
 
     def test_faults_inside_nested_mappings_have_their_own_lines(self):
         faults = faults_of(
@@ -188,13 +196,13 @@ class TestReading:
             """
         )
         assert [fault.partition(": ")[0] for fault in faults] == [
-            "rules[0].approval.wihtin (line 8)",
             "rules[0].approval.people (line 3)",
             "rules[0].approval.groups.risk[1] (line 7)",
+            "rules[0].approval.wihtin (line 8)",
             "rules[1].shadow.agreement (line 9)",
             "burn_in.null_share (line 13)",
         ]
-        assert "Did you mean 'within'?" in faults[0]
+        assert "Did you mean 'within'?" in faults[2]
 
     @pytest.mark.parametrize(
         ("text", "place"),
@@ -230,6 +238,11 @@ class TestReading:
     def test_what_is_no_mapping_is_refused(self, text):
         [fault] = faults_of(text)
         assert fault.startswith("rules: expected a mapping that holds rules")
+        assert ("found nothing" in fault) == (text in {"", "# nothing\n", "~"})
+
+    def test_what_is_no_yaml_is_told_with_the_name_and_the_line_of_the_file(self):
+        [fault] = faults_of("rules:\n- {metric: auc, at_least: 0.5\n- x: [\n")
+        assert 'in "p.yaml", line 3' in fault
 
     @pytest.mark.parametrize(
         "text",
