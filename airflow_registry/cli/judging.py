@@ -41,7 +41,7 @@ def decide(call: Call) -> Answer:
     elif found.approved:
         said = f"Promote it: airflow-registry promote {version.ref} --decision {found.uid}"
     else:
-        said = f"{version.ref} may not be promoted. The decision is stored."
+        said = f"{version.ref} may not be promoted. The decision is stored. {found.outcome.advice}"
     return Answer(
         document={**documents.decision(found), "stored": not call["dry_run"]},
         blocks=[*decision_tables([found]), said],

@@ -33,8 +33,11 @@ def decision_tables(decisions: Sequence[Decision]) -> list[Table]:
     return [
         Table(
             title=f"{entry.outcome} {entry.decided_at:%Y-%m-%d %H:%M:%S}Z{against(entry)} (decision {entry.uid})",
-            columns=("ruling", "reason"),
-            rows=[*((str(reason.ruling), reason.text) for reason in entry.reasons), *(("", f"This is {use}.") for use in entry.data)],
+            columns=("ruling", "rule", "reason"),
+            rows=[
+                *((str(reason.ruling), reason.rule, reason.text) for reason in entry.reasons),
+                *(("", "", f"This is {use}.") for use in entry.data),
+            ],
             empty="The policy has no rules.",
         )
         for entry in decisions

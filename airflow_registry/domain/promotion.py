@@ -24,6 +24,16 @@ class Outcome(StrEnum):
     INCONCLUSIVE = "INCONCLUSIVE"
     PENDING = "PENDING"
 
+    @property
+    def advice(self) -> str:
+        """What to do next."""
+        return {
+            Outcome.APPROVED: "Promote it.",
+            Outcome.REFUSED: "Train a better version, or override with a reason.",
+            Outcome.INCONCLUSIVE: "Evaluate on more rows and decide again, or override with a reason.",
+            Outcome.PENDING: "When what is missing has come, decide again.",
+        }[self]
+
 
 class Ruling(StrEnum):
     """How one rule came out."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airflow_registry.domain.names import parse_version
-from airflow_registry.domain.promotion import Decision, Outcome, production_changed
+from airflow_registry.domain.promotion import Decision, production_changed
 from airflow_registry.domain.stage import Stage
 from airflow_registry.errors import (
     ChampionChangedError,
@@ -209,18 +209,11 @@ def _check_subject(row: catalog.VersionRow, decision: Decision) -> None:
         )
 
 
-_ADVICE = {
-    Outcome.REFUSED: "Train a better version, or override with a reason.",
-    Outcome.INCONCLUSIVE: "Evaluate on more rows and decide again, or override with a reason.",
-    Outcome.PENDING: "When what is missing has come, decide again.",
-}
-
-
 def _check_approval(core: Core, row: catalog.VersionRow, decision: Decision) -> None:
     ref = row.value.ref
     if not decision.approved:
         reasons = " ".join(reason.text for reason in decision.reasons if reason.passed is False)  # each is a sentence
-        raise NotApprovedError(f"{ref} was not approved ({decision.outcome}): {reasons} {_ADVICE[decision.outcome]}")
+        raise NotApprovedError(f"{ref} was not approved ({decision.outcome}): {reasons} {decision.outcome.advice}")
     if decision.expires_at is not None and core.now() >= decision.expires_at:
         raise NotApprovedError(f"The decision about {ref} expired at {decision.expires_at:%Y-%m-%d %H:%M} UTC. Decide again.")
 

@@ -161,8 +161,15 @@ class _Weighed:
         beyond = self.found.detectable(self.confidence, POWER)
         if not math.isfinite(beyond):
             return "These rows cannot show any gain. Evaluate on more rows."
-        true = f"With {counted(self.found.rows)} a true gain of {shown(self.border + beyond)} would pass {percent(POWER)} of the time"
-        return f"{true}{self._rows_for_an_equal(beyond)}. Evaluate on more rows."
+        gain = self.border + beyond
+        true = f"a true gain of {shown(gain)}" if gain <= self._most else "no gain that is possible"
+        told = f"With {counted(self.found.rows)} {true} would pass {percent(POWER)} of the time"
+        return f"{told}{self._rows_for_an_equal(beyond)}. Evaluate on more rows."
+
+    @property
+    def _most(self) -> float:
+        """The gain of a perfect challenger: what is tested is a share of at most 1, or an error of at least 0."""
+        return self.found.baseline if self.rule.direction == "minimize" else 1 - self.found.baseline
 
     def _rows_for_an_equal(self, beyond: float) -> str:
         """An equal challenger's gain is 0, which is `-border` beyond the border; what is seen shrinks with the square root of the rows."""

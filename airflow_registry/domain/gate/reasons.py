@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_registry.domain.faults import hint
+from airflow_registry.domain.metrics import COMPUTED, TESTABLE
 from airflow_registry.domain.promotion import Reason, Ruling
 
 if TYPE_CHECKING:
@@ -44,8 +46,9 @@ def not_applicable(rule: Rule | str, text: str) -> Reason:
 
 
 def unseen(metric: str, who: str, where: str = "") -> str:
-    """Nobody has measured it."""
-    return f"No evaluation of {who} holds {metric!r}{where}. Evaluate it, or record the metric, and decide again."
+    """Nobody has measured it; where nobody can, what was probably meant."""
+    meant = "" if metric in COMPUTED or metric in TESTABLE else hint(metric, COMPUTED)
+    return f"No evaluation of {who} holds {metric!r}{where}.{meant} Evaluate it, or record the metric, and decide again."
 
 
 def itself(version: ModelVersion, what: str) -> str:

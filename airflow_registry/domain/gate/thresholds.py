@@ -133,7 +133,8 @@ def _high(judged: list[Observation]) -> Observation:
 
 
 def _apart(rule: Gap, judged: list[Observation], slices: Slices) -> Reason:
-    low, high = _low(judged), _high(judged)
+    low = _low(judged)
+    high = _high([one for one in judged if one is not low])  # two slices, also where all say the same
     apart = exact(high.metric.as_float) - exact(low.metric.as_float)
     is_fair = apart <= exact(rule.gap_at_most)
     gap = shown(rounded(apart), rule.gap_at_most)

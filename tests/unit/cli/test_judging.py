@@ -36,7 +36,7 @@ def test_a_refusal_is_exit_code_1_with_every_reason_and_is_stored(registry, poli
     assert code == 1
     assert "auc of v1 is 0.7; needed at least 0.8" in out
     assert "change_note" in out
-    assert "The decision is stored." in out
+    assert "The decision is stored. Train a better version, or override with a reason." in out
     assert err.startswith("Registry: ")
     assert [str(entry.outcome) for entry in registry.decisions("lead")] == ["REFUSED"]
 
@@ -64,8 +64,8 @@ def test_each_reason_is_shown_with_its_ruling_and_the_wear_of_the_data(registry,
         registry.register("lead", metrics={"auc": 0.9}, evaluated_on=held, tags={"a": "b"})
     command("decide", "lead:1", "--policy", policy)
     lines = command("decide", "lead:2", "--policy", policy)[1].splitlines()
-    rulings = [line.split()[0] for line in lines[2:4]]
-    assert rulings == ["passed", "failed"]
+    assert lines[1].split() == ["ruling", "rule", "reason"]
+    assert [line.split("  ")[:2] for line in lines[2:4]] == [["passed", "auc at least 0.8"], ["failed", "require change_note, tags"]]
     assert "This is decision number 2 by the data set 'holdout', which has judged 2 versions." in lines[4]
     assert "decision number 2 by" in command("show", "lead:2")[1]
     assert answer("show", "lead:2")["decisions"][0]["data"] == [{"name": "holdout", "digest": held.digest, "decisions": 2, "versions": 2}]

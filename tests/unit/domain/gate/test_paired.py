@@ -86,6 +86,20 @@ class TestOnAllRows:
         assert reason.ruling is Ruling.INCONCLUSIVE
         assert "equal challenger" not in reason.text
 
+    @pytest.mark.parametrize(
+        ("metric", "baseline", "said"),
+        [
+            ("roc_auc", 0.75, "no gain that is possible would pass 80 %"),  # 0.25 is left above it
+            ("roc_auc", 0.6, "a true gain of 0.397836 would pass 80 %"),
+            ("log_loss", 0.6, "a true gain of 0.397836 would pass 80 %"),
+            ("log_loss", 0.25, "no gain that is possible would pass 80 %"),
+        ],
+    )
+    def test_a_gain_beyond_perfection_is_not_promised(self, metric, baseline, said):
+        rule = Comparison(metric, improve_by=0, confidence=0.95)
+        found = Normal(0.0, standard_error=0.16, baseline=baseline)
+        assert said in only_reason(judge(rule, evidence=evidence(found, metric_=metric))).text
+
     def test_rows_that_can_show_nothing_say_so(self):
         reason = reason_of(SAFE, Normal(0.0, standard_error=math.inf))
         assert reason.text.endswith("These rows cannot show any gain. Evaluate on more rows.")

@@ -123,6 +123,11 @@ class TestGap:
         )
         assert reason.observed == 0.15
 
+    def test_slices_that_all_say_the_same_are_named_as_two(self):
+        text = told(FAIR, {"AA": 0.6, "UA": 0.6}).text
+        assert "in carrier=AA" in text
+        assert "in carrier=UA" in text
+
     def test_one_slice_has_nothing_to_differ_from(self):
         assert "Only carrier=AA is there, and a difference needs two slices." in told(FAIR, {"AA": 0.6}).text
 
