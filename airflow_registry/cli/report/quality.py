@@ -160,7 +160,7 @@ def _history(report: ModelReport) -> list[Section]:
         return []
     known = {(point.number, point.metric.name): point for point in report.history}
     rows = [(f"v{number}", *(_past(known.get((number, name))) for name in names)) for number in numbers]
-    note = "* on other data than the newest evaluation of this version, so that it does not compare."
+    note = "* on other data than the newest value of this version, so that it does not compare."
     grid = Grid(columns=("version", *names), rows=rows, note=note, folded=True, title="Values")
     return [Section(title="Metrics over versions", blocks=[*figures.history(report, names), grid])]
 

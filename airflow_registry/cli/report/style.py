@@ -38,7 +38,10 @@ figure { margin: 1.25rem 0; }
 .drawings svg { display: block; max-width: 100%; height: auto; }
 figcaption { color: var(--soft); font-size: 0.9rem; margin-top: 0.25rem; }
 footer { margin-top: 3rem; color: var(--soft); font-size: 0.9rem; }
-@media (max-width: 40rem) { dl { grid-template-columns: 1fr; } dt { margin-top: 0.4rem; } body { padding: 1rem; } }
+@media (max-width: 40rem) {
+  dl { grid-template-columns: 1fr; } dt { margin-top: 0.4rem; } body { padding: 1rem; }
+  .drawings { overflow-x: auto; } .drawings svg { max-width: none; } /* shrunk, its words could not be read */
+}
 @media print {
   :root { color-scheme: light; --ink: #000000; --paper: #ffffff; --soft: #444444; --line: #bbbbbb; --shade: #f4f4f4; --link: #000000; }
   body { max-width: none; padding: 0; font-size: 11pt; }

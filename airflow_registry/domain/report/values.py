@@ -161,7 +161,7 @@ class HistoryPoint:
     """A metric of one version on all rows, for its history over versions.
 
     Attributes:
-        same_data: Whether it was computed on the data of the report's newest evaluation, so that the values compare.
+        same_data: Whether it was computed on the data of the report's version's newest value of this metric, so that the two compare.
     """
 
     number: int

@@ -110,17 +110,26 @@ def _scoring(tx: Transaction, row: VersionRow) -> ScoringRecord:
 
 
 def _history(tx: Transaction, row: VersionRow, evaluated: Sequence[EvaluationRecord]) -> tuple[HistoryPoint, ...]:
-    """Of every version and metric the newest value, but rather one on the same data as the newest evaluation of this version."""
-    data = evaluated[0].evaluation.data if evaluated else None
-    digest = None if data is None else data.digest
+    """Of every version and metric the newest value, but rather one on the data of this version's newest value of that metric."""
+    own = _data_of_metrics(evaluated, row.value.number)
     newest = int(tx.scalar(models.newest_number(row.model.id)))
     chosen: dict[tuple[int, str], HistoryPoint] = {}
     for found in tx.all(statements.history(row.model.id, max(1, newest - HISTORY + 1))):
-        key, is_same = (found["number"], found["name"]), digest is not None and found["data_digest"] == digest
+        key, digest = (found["number"], found["name"]), own.get(found["name"])
+        is_same = digest is not None and found["data_digest"] == digest
         if key not in chosen or (is_same and not chosen[key].same_data):
             metric = Metric(**{name: found[name] for name in ("name", "value", "non_finite", "rows")})
             chosen[key] = HistoryPoint(number=found["number"], metric=metric, same_data=is_same)
     return tuple(chosen.values())
+
+
+def _data_of_metrics(evaluated: Sequence[EvaluationRecord], number: int) -> dict[str, str | None]:
+    """On which data each metric of a version was computed last; evaluations are newest first."""
+    found: dict[str, str | None] = {}
+    for evaluation in (record.evaluation for record in evaluated):
+        for name in evaluation.of(number):
+            found.setdefault(name, None if evaluation.data is None else evaluation.data.digest)
+    return found
 
 
 def _audit(tx: Transaction, row: VersionRow) -> AuditTrail:

@@ -171,6 +171,16 @@ def test_a_newer_value_on_other_data_does_not_hide_the_one_that_compares(registr
     assert [(points[number].metric.value, points[number].same_data) for number in (1, 2)] == [(0.6, True), (0.7, True)]
 
 
+def test_each_metric_compares_on_the_data_of_its_own_newest_value(registry):
+    same, other = (Dataset("books", digest="sha256:" + letter * 64) for letter in "ab")
+    for number in (1, 2):
+        registry.register("lead")
+        registry.record_metrics("lead", number, {"auc": 0.5 + number / 10}, evaluated_on=same)
+    registry.record_metrics("lead", 2, {"profit": 3.0}, evaluated_on=other)
+    points = {(point.number, point.metric.name): point.same_data for point in registry.report("lead:2").history}
+    assert points == {(1, "auc"): True, (2, "auc"): True, (2, "profit"): True}
+
+
 def test_the_newest_of_several_values_on_the_same_data_is_the_one_of_the_history(registry):
     data = Dataset("books", digest="sha256:" + "b" * 64)
     registry.register("lead")
