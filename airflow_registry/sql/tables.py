@@ -1,7 +1,7 @@
 """All tables and their named constraints: the invariants that no code can break.
 
 Append-only: versions, evaluations, metrics, decisions, decision_data, promotions, cool_downs, audit, ledger, ledger_commits,
-shadow_comparisons, outcomes, events.
+shadow_comparisons, outcomes, recalls, recall_partitions, recall_uses, events.
 State, each cell moved by one conditional UPDATE: models.next_number, champions, version_stages, partitions, pins, deliveries, leases.
 Order is by sequence (ids, numbers, revisions, generations), never by time.
 """
@@ -23,7 +23,7 @@ from sqlalchemy import (
     false,
 )
 
-from airflow_registry.sql import people_tables, shadow_tables  # noqa: F401  so that `metadata` has them wherever it is used
+from airflow_registry.sql import people_tables, recall_tables, shadow_tables  # noqa: F401  so that `metadata` has them wherever it is used
 from airflow_registry.sql.metadata import PREFIX, metadata, run_columns
 from airflow_registry.sql.types import Json, Key, Name, UtcDateTime, Words
 
@@ -293,6 +293,8 @@ ledger = Table(
     Column("input_digest_kind", Name(16)),
     Column("is_shadow", Boolean(create_constraint=False), nullable=False, server_default=false()),
     Column("recipe", Json),
+    Column("pinned_revision", BigInteger),
+    Column("recall_uid", Name(36)),
     Column("opened_at", UtcDateTime, nullable=False),
     *run_columns(),
     UniqueConstraint("output", "generation"),
@@ -310,6 +312,7 @@ ledger_commits = Table(
     Column("null_predictions", BigInteger),
     Column("seconds", Float),
     Column("sketch", Json),
+    Column("size_bytes", BigInteger),
 )
 
 partitions = Table(

@@ -3,6 +3,8 @@
 ledger.is_shadow: output beside the champion's, which nobody consumes. ledger.input_digest_kind: what the input's digest is made of.
 ledger.recipe: how the writer was asked, so that the same partition can be scored again by another version.
 ledger_commits.sketch: counts of features and predictions, mergeable over partitions.
+ledger.pinned_revision: with which pin of the run it was written. ledger.recall_uid: the recall it was written for.
+ledger_commits.size_bytes: of the output. recalls, recall_partitions, recall_uses: who took back what.
 shadow_comparisons: how far versions in SHADOW said what the champion said. outcomes: metrics of predictions whose labels came later.
 
 Revision ID: 0004
@@ -10,6 +12,8 @@ Revises: 0003
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op  # noqa: TID253  only Alembic imports this file
@@ -27,6 +31,7 @@ def upgrade() -> None:
     _ledger()
     _shadow()
     _outcomes()
+    _recalls()
 
 
 def _ledger() -> None:
@@ -35,7 +40,10 @@ def _ledger() -> None:
     op.add_column(table, sa.Column("is_shadow", is_shadow, nullable=False, server_default=sa.false()))
     op.add_column(table, sa.Column("input_digest_kind", Name(16), nullable=True))
     op.add_column(table, sa.Column("recipe", Json, nullable=True))
+    op.add_column(table, sa.Column("pinned_revision", sa.BigInteger(), nullable=True))
+    op.add_column(table, sa.Column("recall_uid", Name(36), nullable=True))
     op.add_column("airflow_registry_ledger_commits", sa.Column("sketch", Json, nullable=True))
+    op.add_column("airflow_registry_ledger_commits", sa.Column("size_bytes", sa.BigInteger(), nullable=True))
 
 
 def _shadow() -> None:
@@ -80,4 +88,42 @@ def _outcomes() -> None:
         *[sa.ForeignKeyConstraint([name], [f"airflow_registry_{to}.id"], name=f"fk_{table}_{name}") for name, to in of.items()],
     )
     for name in of:
+        op.create_index(f"ix_{table}_{name}", table, [name])
+
+
+def _recalls() -> None:
+    table = "airflow_registry_recalls"
+    of = {"model_id": "models", "version_id": "versions", "target_version_id": "versions"}
+    run = {"deployment": False, "dag_id": True, "run_id": True, "task_id": True}
+    op.create_table(
+        table,
+        sa.Column("id", Key, nullable=False),
+        sa.Column("uid", Name(36), nullable=False),
+        *[sa.Column(name, Key, nullable=False) for name in of],
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column("person", Words(), nullable=False),
+        sa.Column("text_digest", Name(80), nullable=False),
+        sa.Column("at", UtcDateTime, nullable=False),
+        *[sa.Column(name, Name(250), nullable=is_nullable) for name, is_nullable in run.items()],
+        sa.Column("map_index", sa.Integer(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=f"pk_{table}"),
+        sa.UniqueConstraint("uid", name=f"uq_{table}_uid"),
+        *[sa.ForeignKeyConstraint([name], [f"airflow_registry_{to}.id"], name=f"fk_{table}_{name}") for name, to in of.items()],
+    )
+    for name in ("model_id", "version_id"):
+        op.create_index(f"ix_{table}_{name}", table, [name])
+    _of_a_recall("partitions", ("entry_id",), {"entry_id": Key}, {"recall_id": "recalls", "entry_id": "ledger"})
+    _of_a_recall("uses", (), {name: Name(250) for name in ("deployment", "dag_id", "run_id")}, {"recall_id": "recalls"})
+
+
+def _of_a_recall(what: str, indexed: tuple[str, ...], columns: dict[str, Any], of: dict[str, str]) -> None:
+    table = f"airflow_registry_recall_{what}"
+    op.create_table(
+        table,
+        sa.Column("recall_id", Key, nullable=False),
+        *[sa.Column(name, kind, nullable=False) for name, kind in columns.items()],
+        sa.PrimaryKeyConstraint("recall_id", *columns, name=f"pk_{table}"),
+        *[sa.ForeignKeyConstraint([name], [f"airflow_registry_{to}.id"], name=f"fk_{table}_{name}") for name, to in of.items()],
+    )
+    for name in indexed:
         op.create_index(f"ix_{table}_{name}", table, [name])
