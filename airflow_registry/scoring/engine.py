@@ -64,7 +64,7 @@ class Scored:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Run:
+class Run:
     """One partition on its way through the model."""
 
     model: object
@@ -152,7 +152,7 @@ def score_partition(
     typed = source.read_as(signature)
     layout = plan(signature, typed.schema, keys)
     check_output_names(layout)
-    run = _Run(
+    run = Run(
         model=model,
         layout=layout,
         inspector=Inspector(signature, layout.inputs),
