@@ -126,9 +126,13 @@ def _row(step: Step) -> tuple[str, ...]:
         numbers,
         f"[green]{step.outcome}[/green]" if step.promoted else f"[yellow]{step.outcome}[/yellow]",
         _why(step),
-        f"[bold]v{step.challenger} is champion[/bold]" if step.promoted else f"v{step.champion} stays",
+        f"[bold]v{step.challenger} is champion[/bold]" if step.promoted else _unchanged(step),
         _scored(step),
     )
+
+
+def _unchanged(step: Step) -> str:
+    return f"v{step.champion} stays" if step.champion else "nobody is champion"
 
 
 def _why(step: Step) -> str:
@@ -162,7 +166,7 @@ def _run(loop: FlightLoop, reporter: Reporter, months: Sequence[str]) -> list[St
     steps = []
     for month in months:
         steps.append(step := loop.step(month))
-        then = f"promoted, {len(step.scored)} partitions scored" if step.promoted else f"v{step.champion} stays"
+        then = f"promoted, {len(step.scored)} partitions scored" if step.promoted else _unchanged(step)
         reporter.say(f"{month}: v{step.challenger} {step.outcome}, {then}")
     return steps
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -64,6 +65,10 @@ def test_the_table_tells_a_promotion_from_a_refusal():
         "nobody was rung",
     ):
         assert expected in text
+
+
+def test_a_first_version_that_is_refused_leaves_nobody_champion():
+    assert "nobody is champion" in shown(replace(step(promoted=False), champion=None))
 
 
 def test_the_demo_fails_if_it_did_not_show_what_it_claims():
