@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import false, text, update
 
 from airflow_registry.errors import RegistryError
-from airflow_registry.sql import people_tables, recall_tables, shadow_tables, tables
+from airflow_registry.sql import drift_tables, people_tables, recall_tables, shadow_tables, tables
 from airflow_registry.sql.metadata import metadata
 from airflow_registry.sql.tables import audit_head, champions, deliveries, models, partitions, pins, version_stages
 
@@ -24,6 +24,7 @@ UPDATED = (models, champions, version_stages, pins, deliveries, partitions, audi
 HISTORY = (
     tables.versions, tables.evaluations, tables.metrics, tables.decisions, tables.promotions, tables.audit, tables.ledger,
     tables.ledger_commits, tables.events, tables.decision_data, *people_tables.ALL, *shadow_tables.ALL, *recall_tables.ALL,
+    *drift_tables.ALL,
 )  # fmt: skip
 READ_ONLY_FOR_US = ("airflow_registry_meta", "airflow_registry_audit_head")  # rows are put into them by `db upgrade` only
 

@@ -23,7 +23,7 @@ from sqlalchemy import (
     false,
 )
 
-from airflow_registry.sql import people_tables, recall_tables, shadow_tables  # noqa: F401  so that `metadata` has them wherever it is used
+from airflow_registry.sql import drift_tables, people_tables, recall_tables, shadow_tables  # noqa: F401  so that `metadata` has them
 from airflow_registry.sql.metadata import PREFIX, metadata, run_columns
 from airflow_registry.sql.types import Json, Key, Name, UtcDateTime, Words
 

@@ -6,6 +6,7 @@ ledger_commits.sketch: counts of features and predictions, mergeable over partit
 ledger.pinned_revision: with which pin of the run it was written. ledger.recall_uid: the recall it was written for.
 ledger_commits.size_bytes: of the output. recalls, recall_partitions, recall_uses: who took back what.
 shadow_comparisons: how far versions in SHADOW said what the champion said. outcomes: metrics of predictions whose labels came later.
+drift_references: what a version is compared with. retrainings: when a new version was asked for because of drift.
 
 Revision ID: 0004
 Revises: 0003
@@ -32,6 +33,7 @@ def upgrade() -> None:
     _shadow()
     _outcomes()
     _recalls()
+    _drift()
 
 
 def _ledger() -> None:
@@ -127,3 +129,38 @@ def _of_a_recall(what: str, indexed: tuple[str, ...], columns: dict[str, Any], o
     )
     for name in indexed:
         op.create_index(f"ix_{table}_{name}", table, [name])
+
+
+def _drift() -> None:
+    table = "airflow_registry_drift_references"
+    op.create_table(
+        table,
+        sa.Column("version_id", Key, nullable=False, autoincrement=False),
+        sa.Column("body", Json, nullable=False),
+        sa.Column("at", UtcDateTime, nullable=False),
+        sa.PrimaryKeyConstraint("version_id", name=f"pk_{table}"),
+        sa.ForeignKeyConstraint(["version_id"], ["airflow_registry_versions.id"], name=f"fk_{table}_version_id"),
+    )
+    _retrainings()
+
+
+def _retrainings() -> None:
+    table = "airflow_registry_retrainings"
+    run = {"deployment": False, "dag_id": True, "run_id": True, "task_id": True}
+    op.create_table(
+        table,
+        sa.Column("id", Key, nullable=False),
+        sa.Column("uid", Name(36), nullable=False),
+        sa.Column("model_id", Key, nullable=False),
+        *[sa.Column(name, sa.BigInteger(), nullable=False) for name in ("number", "newest_version")],
+        sa.Column("reasons", Json, nullable=False),
+        sa.Column("asked_by", Words(), nullable=False),
+        *[sa.Column(name, UtcDateTime, nullable=False) for name in ("asked_at", "expires_at")],
+        sa.Column("identity_key", Name(80), nullable=True),
+        *[sa.Column(name, Name(250), nullable=is_nullable) for name, is_nullable in run.items()],
+        sa.Column("map_index", sa.Integer(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=f"pk_{table}"),
+        sa.UniqueConstraint("uid", name=f"uq_{table}_uid"),
+        sa.UniqueConstraint("model_id", "number", name=f"uq_{table}_model_id_number"),
+        sa.ForeignKeyConstraint(["model_id"], ["airflow_registry_models.id"], name=f"fk_{table}_model_id"),
+    )
