@@ -11,6 +11,7 @@ from airflow_registry.domain.rules import Comparison
 from airflow_registry.errors import VersionNotFoundError
 from airflow_registry.service import people
 from airflow_registry.service.burn_in import cool_down_of
+from airflow_registry.service.shadow import shadowed
 from airflow_registry.sql import catalog, rows
 from airflow_registry.sql.statements import judgements, models
 
@@ -60,6 +61,7 @@ def read_case(core: Core, tx: Transaction, model: str, version: object, policy: 
         evaluations=evaluations_of(tx, challenger.model, [challenger, *([] if champion is None else [champion]), *anchors]),
         changes=changes,
         anchors={row.value.number: row.value for row in anchors},
+        shadowed=shadowed(tx, challenger, champion),
         asked=people.asked(core, tx, challenger, policy.digest, editor),
         waivers=people.waivers_of(tx, challenger),
         standing=people.standing(tx, challenger.model),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_registry.domain.burn_in import GRACE, MIN_ROWS
+from airflow_registry.domain.shadow import NEWEST
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from airflow_registry.domain.promotion import Decision, Promotion
     from airflow_registry.domain.replay import Replayed
     from airflow_registry.domain.report import ModelReport
+    from airflow_registry.domain.shadow import Agreement, Kind, ShadowComparison, ShadowReport
     from airflow_registry.domain.stage import Stage
 
 
@@ -289,6 +291,21 @@ class Registry(Protocol):
 
     def report(self, ref: str) -> ModelReport:
         """Everything that is stored about one version, read at one moment: for a model card, an audit, a review."""
+
+    # -- beside the champion --------------------------------------------------------------------------------------------
+    def shadow_versions(self, model: str, *, limit: int = NEWEST) -> tuple[ModelVersion, ...]:
+        """The newest versions of a model that are in SHADOW, newest first, at most `limit`."""
+
+    def open_shadow(self, champion: Intent | str, version: object, *, output: str, run: RunKey | None = None) -> Intent | None:
+        """Write the intent of a shadow run over the champion's input; None if the version has been tried on it before."""
+
+    def commit_shadow(
+        self, intent: Intent | str, written: Written, *, champion: Intent | str, kind: Kind, agreement: Agreement
+    ) -> ShadowComparison:
+        """Say that a shadow's output is in place, and how far it says what the champion's says."""
+
+    def shadow_report(self, model: str, version: object) -> ShadowReport:
+        """What a version did in SHADOW: every comparison, and the agreement with the present champion."""
 
     # -- the bell --------------------------------------------------------------------------------------------------------
     def revisions(self) -> dict[str, int]:

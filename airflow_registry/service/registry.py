@@ -15,6 +15,7 @@ from airflow_registry.service import report as reporting
 from airflow_registry.service.audit.verbs import AuditInterface
 from airflow_registry.service.core import Core, utc_now
 from airflow_registry.service.judging import JudgingInterface
+from airflow_registry.service.observing import ObservingInterface
 from airflow_registry.service.original import OriginalInterface
 from airflow_registry.service.people.verbs import PeopleInterface
 from airflow_registry.service.promote import Order
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from airflow_registry.service.protocol import Bell, Subscription
 
 
-class ModelRegistry(OriginalInterface, AuditInterface, JudgingInterface, PeopleInterface):
+class ModelRegistry(OriginalInterface, AuditInterface, JudgingInterface, PeopleInterface, ObservingInterface):
     """The registry on one database and one artifact store.
 
     Args:

@@ -74,14 +74,18 @@ def commit_output(core: Core, intent: Intent | str, written: Written) -> LedgerE
     Raises:
         OutputConflictError: If a newer writer opened the partition meanwhile: its output counts.
     """
-    uid = intent.uid if isinstance(intent, Intent) else intent
     with core.store.write() as tx:
-        row = tx.first(statements.entry_by_uid(uid))
-        if row is None:
-            raise NotFoundError(f"There is no ledger entry {uid!r}, so nothing can be committed to it. Open the output first.")
-        if row["committed_at"] is None:
-            _commit(core, tx, rows.ledger_entry(row), row["id"], written)
-        return rows.ledger_entry(tx.one(statements.entry_by_uid(uid)))
+        return commit_in(core, tx, intent.uid if isinstance(intent, Intent) else intent, written)
+
+
+def commit_in(core: Core, tx: Transaction, uid: str, written: Written) -> LedgerEntry:
+    """The same inside somebody's transaction."""
+    row = tx.first(statements.entry_by_uid(uid))
+    if row is None:
+        raise NotFoundError(f"There is no ledger entry {uid!r}, so nothing can be committed to it. Open the output first.")
+    if row["committed_at"] is None:
+        _commit(core, tx, rows.ledger_entry(row), row["id"], written)
+    return rows.ledger_entry(tx.one(statements.entry_by_uid(uid)))
 
 
 def live_outputs(core: Core, outputs: Sequence[str]) -> dict[str, LedgerEntry]:

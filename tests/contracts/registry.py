@@ -26,6 +26,7 @@ from tests.contracts.registry_proving import Proving
 from tests.contracts.registry_registering import Registering
 from tests.contracts.registry_reporting import Reporting
 from tests.contracts.registry_restoring import Restoring
+from tests.contracts.registry_shadow import Shadowing
 from tests.contracts.registry_storing import Storing
 
 
@@ -46,6 +47,7 @@ class RegistryContract(
     Evaluating,
     Judging,
     Reporting,
+    Shadowing,
 ):
     """Subclasses set `__test__ = True`, give the fixtures `url` and `empty_url` and the four hooks."""
 

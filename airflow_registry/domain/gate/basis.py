@@ -16,6 +16,7 @@ from airflow_registry.domain.durations import parse_duration, print_duration
 from airflow_registry.domain.people import Asked, Choice, Standing, Vote, Waiver
 from airflow_registry.domain.promotion import DataUse
 from airflow_registry.domain.rules import Smoke
+from airflow_registry.domain.shadow import Shadowed
 from airflow_registry.domain.smoke import SmokeResult
 from airflow_registry.domain.stage import Stage
 
@@ -35,6 +36,7 @@ class Basis:
         stage: The challenger's.
         last_evaluation: Sequence of the newest evaluation that was looked at, 0 for none.
         smoke: What happened when the artifact was loaded, by rule.
+        shadowed: What was said beside the champion.
         asked: Votes and authors.
         waivers: Waivers for the version.
         standing: A locked policy, a freeze.
@@ -45,6 +47,7 @@ class Basis:
     stage: Stage
     last_evaluation: int = 0
     smoke: Mapping[Smoke, SmokeResult] = field(default_factory=lambda: MappingProxyType({}))
+    shadowed: Shadowed = field(default_factory=Shadowed)
     asked: Asked = field(default_factory=Asked)
     waivers: tuple[Waiver, ...] = ()
     standing: Standing = field(default_factory=Standing)
@@ -59,6 +62,7 @@ class Basis:
             stage=case.challenger.stage,
             last_evaluation=max((evaluation.sequence for evaluation in case.evaluations), default=0),
             smoke=dict(case.smoke),
+            shadowed=case.shadowed,
             asked=replace(case.asked, votes=votes),
             waivers=case.waivers,
             standing=case.standing,
@@ -73,6 +77,7 @@ class Basis:
             challenger=replace(case.challenger, stage=self.stage),
             evaluations=tuple(one for one in case.evaluations if one.sequence <= self.last_evaluation),
             smoke=self.smoke,
+            shadowed=self.shadowed,
             asked=self.asked,
             waivers=self.waivers,
             standing=self.standing,
@@ -86,6 +91,7 @@ class Basis:
             "stage": str(self.stage),
             "last_evaluation": self.last_evaluation,
             "smoke": [{**_smoke_rule(rule), **asdict(found)} for rule, found in self.smoke.items()],
+            "shadowed": asdict(self.shadowed),
             "opened_at": None if opened is None else opened.isoformat(),
             "votes": [{"person": vote.person, "choice": str(vote.choice), "at": vote.at.isoformat()} for vote in self.asked.votes],
             "authors": sorted(self.asked.authors),
@@ -107,6 +113,7 @@ class Basis:
             stage=Stage(stored["stage"]),
             last_evaluation=stored["last_evaluation"],
             smoke=dict(_smoked(entry) for entry in stored.get("smoke", ())),
+            shadowed=Shadowed(**stored.get("shadowed", {})),
             asked=asked,
             waivers=tuple(Waiver(**_timed(entry)) for entry in stored.get("waivers", ())),
             standing=Standing(**_timed(stored.get("standing", {}))),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_registry.domain.gate.numbers import counted
 from airflow_registry.domain.metrics import Metric, metric
 from airflow_registry.domain.people import Asked, Standing
+from airflow_registry.domain.shadow import Shadowed
 from airflow_registry.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Case:
         anchors: The versions that rules name, by number; one that is not here does not exist.
         evidence: Answers to the questions of this policy.
         smoke: What happened when the artifact was loaded, by rule.
+        shadowed: What it said beside the champion while it was in SHADOW.
         asked: Votes about the version under this policy.
         waivers: Waivers for this version, oldest first.
         standing: What people have laid down for the model: a locked policy, a freeze.
@@ -57,6 +59,7 @@ class Case:
     anchors: Mapping[int, ModelVersion] = field(default_factory=lambda: _NOTHING)
     evidence: Mapping[Question, Evidence] = field(default_factory=lambda: _NOTHING)
     smoke: Mapping[Smoke, SmokeResult] = field(default_factory=lambda: _NOTHING)
+    shadowed: Shadowed = field(default_factory=Shadowed)
     asked: Asked = field(default_factory=Asked)
     waivers: tuple[Waiver, ...] = ()
     standing: Standing = field(default_factory=Standing)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sized
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_registry.domain.durations import print_duration
-from airflow_registry.domain.gate.numbers import counted
+from airflow_registry.domain.gate.numbers import counted, shown
 from airflow_registry.domain.gate.reasons import no, not_applicable, unknown, waiting, yes
 from airflow_registry.domain.model import Signature
 from airflow_registry.domain.rules import REQUIRABLE
+from airflow_registry.domain.stage import Stage
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from airflow_registry.domain.gate.case import Case
     from airflow_registry.domain.promotion import Reason
     from airflow_registry.domain.rules import Fresh, Require, Shadow, Smoke
+    from airflow_registry.domain.shadow import Shadowed
     from airflow_registry.domain.smoke import SmokeResult
 
 
@@ -58,12 +60,35 @@ def judge_smoke(rule: Smoke, case: Case) -> Reason:
 
 
 def judge_shadow(rule: Shadow, case: Case) -> Reason:
-    """Whether it agreed with the champion while it was in SHADOW; the ledger keeps no shadow results yet, so nobody can tell."""
-    return waiting(
-        rule,
-        f"v{case.challenger.number} needs {rule.partitions} partitions scored in SHADOW with {rule.agreement:.10g} agreement; "
-        "the ledger of this release keeps no shadow results. Leave the rule out, or waive it.",
+    """Whether it said what the champion said while it was in SHADOW; rows that only one of the two could score count against it."""
+    if case.champion is None:
+        return not_applicable(rule, "Does not apply: there is no champion that it could score beside.")
+    found, who = case.shadowed, f"v{case.challenger.number}"
+    champion = f"champion v{case.champion.number}"
+    facts: dict[str, Any] = {"baseline_version": case.champion.number}
+    if found.champion != case.champion.number or found.partitions < rule.partitions or not found.rows:
+        done = found.partitions if found.champion == case.champion.number else 0
+        text = f"{who} was compared with {champion} on {done:,} of {rule.partitions:,} partitions"
+        return waiting(rule, f"{text}{_so_far(found) if done else ''}. {_how_to_go_on(case)}", **facts)
+    share = found.agreeing / found.rows
+    facts |= {"observed": share, "rows": found.rows}
+    told = (
+        f"{who} says what {champion} says on {found.agreeing:,} of {counted(found.rows)} in {found.partitions:,} partitions, "
+        f"a share of {shown(share, rule.agreement)}; needed at least {shown(rule.agreement, share)}"
     )
+    if share < rule.agreement:
+        return no(rule, f"{told}: not enough.", **facts)
+    return yes(rule, f"{told}: satisfied.", **facts)
+
+
+def _so_far(found: Shadowed) -> str:
+    return f"; so far they agree on {found.agreeing:,} of {counted(found.rows)}"
+
+
+def _how_to_go_on(case: Case) -> str:
+    if case.challenger.stage is Stage.SHADOW:
+        return "It scores beside the champion whenever the batch inference runs; wait for more."
+    return f"It is in {case.challenger.stage}: move it to SHADOW, so that it scores beside the champion."
 
 
 def _smoked(rule: Smoke, found: SmokeResult, who: str) -> Reason:

@@ -7,13 +7,27 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from airflow_registry.sql.tables import champions, deliveries, ledger, ledger_commits, models, partitions, pins, versions
+from airflow_registry.sql.tables import (
+    champions,
+    decisions,
+    deliveries,
+    ledger,
+    ledger_commits,
+    models,
+    partitions,
+    pins,
+    promotions,
+    versions,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from sqlalchemy import Executable, Select, Update
+    from sqlalchemy import ColumnElement, Executable, Select, Update
+
+
+QUARANTINED = "quarantined"  # the state of a partition that was recalled and not yet replaced
 
 
 def add_pin(values: dict[str, Any]) -> Executable:
@@ -112,53 +126,82 @@ def make_live(output: str, generation: int, entry_id: int) -> Update:
     return mine.values(live_entry_id=entry_id, state="live")
 
 
-def _entries() -> Select[Any]:
+_COMMITTED = ("committed_at", "uri", "digest", "rows", "quarantined", "null_predictions", "seconds", "size_bytes")
+
+
+def entries() -> Select[Any]:
+    """All lines of the ledger, each with its commit, its partition, and the decision behind its pin."""
+    at_revision = and_(promotions.c.model_id == ledger.c.model_id, promotions.c.revision == ledger.c.pinned_revision)
+    became_champion = and_(at_revision, promotions.c.version_id == ledger.c.version_id)
     joined = (
         ledger.join(models, models.c.id == ledger.c.model_id)
         .join(versions, versions.c.id == ledger.c.version_id)
         .outerjoin(ledger_commits, ledger_commits.c.entry_id == ledger.c.id)
         .outerjoin(partitions, partitions.c.output == ledger.c.output)
+        .outerjoin(promotions, became_champion)
+        .outerjoin(decisions, decisions.c.id == promotions.c.decision_id)
     )
-    commit = [ledger_commits.c[name] for name in ("committed_at", "uri", "digest", "rows", "quarantined", "null_predictions", "seconds")]
+    commit = [ledger_commits.c[name] for name in _COMMITTED]
     live = func.coalesce(partitions.c.live_entry_id == ledger.c.id, False).label("is_live")
-    newest = partitions.c.generation.label("newest_generation")
-    return select(ledger, models.c.name.label("model_name"), versions.c.number, *commit, live, newest).select_from(joined)
+    place = (partitions.c.generation.label("newest_generation"), partitions.c.state, decisions.c.uid.label("decision_uid"))
+    return select(ledger, models.c.name.label("model_name"), versions.c.number, *commit, live, *place).select_from(joined)
 
 
 def entry_by_uid(uid: str) -> Select[Any]:
     """One ledger entry."""
-    return _entries().where(ledger.c.uid == uid)
+    return entries().where(ledger.c.uid == uid)
 
 
 def live_entries(outputs: Sequence[str]) -> Select[Any]:
-    """The live writers of some outputs."""
-    return _entries().where(ledger.c.output.in_(outputs), partitions.c.live_entry_id == ledger.c.id)
+    """The live writers of some outputs; quarantined content has none."""
+    live = and_(partitions.c.live_entry_id == ledger.c.id, partitions.c.state != QUARANTINED)
+    return entries().where(ledger.c.output.in_(outputs), live)
 
 
 def entry_at(paths: Sequence[str]) -> Select[Any]:
     """The newest committed entry whose output or data object is at one of these paths; the live one first."""
-    there = _entries().where(or_(ledger.c.output.in_(paths), ledger_commits.c.uri.in_(paths)), ledger_commits.c.entry_id.is_not(None))
+    there = entries().where(or_(ledger.c.output.in_(paths), ledger_commits.c.uri.in_(paths)), ledger_commits.c.entry_id.is_not(None))
     return there.order_by((partitions.c.live_entry_id == ledger.c.id).desc().nulls_last(), ledger.c.id.desc()).limit(1)
+
+
+def written_to(outputs: Sequence[str], partition: str | None) -> Select[Any]:
+    """Every line about one of these outputs, oldest first; the first one only under this partition key, if there is one."""
+    there = ledger.c.output.in_(outputs)
+    keyed = there if partition is None else and_(there, ledger.c.partition_key == partition)
+    return entries().where(keyed).order_by(ledger.c.id)
+
+
+def entry_of_run(version_id: int, dag_id: str | None, run_id: str | None, partition: str | None) -> Select[Any]:
+    """What one run wrote, or meant to write, with a version: finished lines first, then the newest."""
+    known = {"dag_id": dag_id, "run_id": run_id, "partition_key": partition}
+    mine = [ledger.c[name].is_(None) if value is None else ledger.c[name] == value for name, value in known.items()]
+    found = entries().where(ledger.c.version_id == version_id, *mine)
+    return found.order_by(ledger_commits.c.entry_id.is_not(None).desc(), ledger.c.id.desc()).limit(1)
 
 
 def entry_by_digest(digest: str) -> Select[Any]:
     """The newest committed entry that wrote exactly these bytes."""
-    return _entries().where(ledger_commits.c.digest == digest).order_by(ledger.c.id.desc()).limit(1)
+    return entries().where(ledger_commits.c.digest == digest).order_by(ledger.c.id.desc()).limit(1)
 
 
 def entries_of(model_id: int, version_id: int | None) -> Select[Any]:
     """What a model, or one version, wrote or meant to write; oldest first."""
-    mine = _entries().where(ledger.c.model_id == model_id)
+    mine = entries().where(ledger.c.model_id == model_id)
     return (mine if version_id is None else mine.where(ledger.c.version_id == version_id)).order_by(ledger.c.id)
 
 
 def touched_by(version_id: int) -> Select[Any]:
     """Partitions that hold a version's output: live entries, and intents without commit that no live output has superseded."""
+    return entries().where(is_touched_by(version_id)).order_by(ledger.c.id)
+
+
+def is_touched_by(version_id: int) -> ColumnElement[bool]:
+    """Whether a line of the ledger, joined with its commit and its partition, says that the version's output may be there."""
     newer = ledger.alias("newer")
     superseded = exists().where(newer.c.id == partitions.c.live_entry_id, newer.c.generation > ledger.c.generation)
     live = partitions.c.live_entry_id == ledger.c.id
     half = ledger_commits.c.entry_id.is_(None) & ~superseded
-    return _entries().where(ledger.c.version_id == version_id, ~ledger.c.is_shadow, or_(live, half)).order_by(ledger.c.id)
+    return and_(ledger.c.version_id == version_id, ~ledger.c.is_shadow, or_(live, half))
 
 
 def champions_with_age() -> Select[Any]:
@@ -184,8 +227,8 @@ def behind(changed_before: datetime) -> Select[Any]:
 
 def left_open(opened_before: datetime) -> Select[Any]:
     """Intents of the newest generation of their output, older than that moment and without commit."""
-    newest = ledger.c.generation == partitions.c.generation
-    return _entries().where(newest, ledger_commits.c.entry_id.is_(None), ledger.c.opened_at < opened_before).order_by(ledger.c.id)
+    newest = and_(ledger.c.generation == partitions.c.generation, ~ledger.c.is_shadow)
+    return entries().where(newest, ledger_commits.c.entry_id.is_(None), ledger.c.opened_at < opened_before).order_by(ledger.c.id)
 
 
 def unrecorded_uses(version_id: int) -> Select[Any]:
@@ -197,7 +240,7 @@ def unrecorded_uses(version_id: int) -> Select[Any]:
         ledger.c.run_id == pins.c.run_id,
     )
     return (
-        select(pins.c.dag_id, pins.c.run_id)
+        select(pins.c.deployment, pins.c.dag_id, pins.c.run_id)
         .where(pins.c.version_id == version_id, pins.c.handed_out_at.is_not(None), ~wrote)
         .order_by(pins.c.pinned_at)
     )

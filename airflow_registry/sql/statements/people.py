@@ -8,13 +8,12 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from airflow_registry.sql.people_tables import approvals, freezes, policy_locks, waiver_withdrawals, waivers
+from airflow_registry.sql.shadow_tables import shadow_comparisons
 from airflow_registry.sql.tables import (
     audit_texts,
     champions,
     cool_downs,
     decisions,
-    ledger,
-    ledger_commits,
     metrics,
     models,
     version_stages,
@@ -126,7 +125,6 @@ def freeze_model(model_id: int, until: datetime | None) -> Update:
 def circumstances(model_id: int, version_id: int) -> Select[Any]:
     """What the gate looks at beside the policy and the time, as numbers that differ once anything of it is another."""
     withdrawn = waiver_withdrawals.join(waivers, waivers.c.id == waiver_withdrawals.c.waiver_id)
-    scored = ledger_commits.join(ledger, ledger.c.id == ledger_commits.c.entry_id)
     return select(
         _newest(approvals.c.id, approvals.c.version_id == version_id).label("vote"),
         _newest(waivers.c.id, waivers.c.version_id == version_id).label("waiver"),
@@ -137,7 +135,7 @@ def circumstances(model_id: int, version_id: int) -> Select[Any]:
         _newest(champions.c.revision, champions.c.model_id == model_id).label("revision"),
         _newest(metrics.c.evaluation_id, metrics.c.version_id == version_id).label("evaluation"),
         select(version_stages.c.stage).where(version_stages.c.version_id == version_id).scalar_subquery().label("stage"),
-        select(func.count()).select_from(scored).where(ledger.c.version_id == version_id).scalar_subquery().label("partitions"),
+        _newest(shadow_comparisons.c.id, shadow_comparisons.c.version_id == version_id).label("shadow"),
     )
 
 

@@ -13,7 +13,8 @@ from airflow_registry.domain.gate.basis import data_uses
 from airflow_registry.domain.people import Asked, Choice, Standing, Vote, Waiver
 from airflow_registry.domain.policy import Policy
 from airflow_registry.domain.promotion import DataUse
-from airflow_registry.domain.rules import Approval, Smoke, Threshold
+from airflow_registry.domain.rules import Approval, Shadow, Smoke, Threshold
+from airflow_registry.domain.shadow import Shadowed
 from airflow_registry.domain.smoke import SmokeResult
 from airflow_registry.domain.stage import Stage
 from tests.unit.domain.gate.cases import NOW, case, evaluation
@@ -29,6 +30,9 @@ BASES = st.builds(
     stage=st.sampled_from(Stage),
     last_evaluation=st.integers(0),
     smoke=st.just({}) | TRIED,
+    shadowed=st.builds(
+        Shadowed, champion=st.none() | st.integers(1), partitions=st.integers(0), rows=st.integers(0), agreeing=st.integers(0)
+    ),
     asked=st.builds(Asked, opened_at=st.none() | MOMENTS, votes=st.lists(VOTES).map(tuple), authors=st.frozensets(st.text())),
     waivers=st.lists(WAIVERS).map(tuple),
     standing=st.builds(Standing, locked_policy=WORDS, frozen_until=st.none() | MOMENTS, frozen_reason=WORDS),
@@ -48,8 +52,9 @@ def test_a_case_of_later_is_the_case_of_then_again():
         evaluation({8: {"auc": 0.9}}, sequence=3),
         asked=Asked(opened_at=NOW, votes=(vote,)),
         smoke={SMOKE: SmokeResult(loaded_in_s=1.0, predicted_rows=3)},
+        shadowed=Shadowed(champion=7, partitions=2, rows=10, agreeing=9),
     )
-    policy = Policy(rules=(Threshold("auc", at_least=0.5), Approval(), SMOKE))
+    policy = Policy(rules=(Threshold("auc", at_least=0.5), Approval(), SMOKE, Shadow(partitions=2, agreement=0.9)))
     basis = Basis.from_json(Basis.of(then).to_json())
     later = case(
         evaluation({8: {"auc": 0.9}}, sequence=3),

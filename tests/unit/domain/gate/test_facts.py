@@ -7,7 +7,9 @@ import pytest
 
 from airflow_registry.domain.promotion import Outcome, Ruling
 from airflow_registry.domain.rules import Fresh, Shadow, Smoke
+from airflow_registry.domain.shadow import Shadowed
 from airflow_registry.domain.smoke import SmokeResult
+from airflow_registry.domain.stage import Stage
 from tests.unit.domain.gate.cases import NOW, judge, only_reason, version
 
 FRESH = Fresh(champion_not_older_than=timedelta(days=30))
@@ -74,10 +76,49 @@ class TestSmoke:
         assert only_reason(judge(SMOKE, is_replay=True, smoke=tried)).ruling is Ruling.FAILED
 
 
-def test_shadow_runs_wait_for_a_ledger_that_keeps_them():
-    verdict = judge(Shadow(partitions=5, agreement=0.97))
-    assert verdict.outcome is Outcome.PENDING
-    assert only_reason(verdict).text == (
-        "v8 needs 5 partitions scored in SHADOW with 0.97 agreement; the ledger of this release keeps no shadow results. "
-        "Leave the rule out, or waive it."
+class TestShadow:
+    RULE = Shadow(partitions=5, agreement=0.97)
+
+    def reason(self, *, partitions=5, rows=1000, agreeing=970, champion=7, **known):
+        shadowed = Shadowed(champion=champion, partitions=partitions, rows=rows, agreeing=agreeing)
+        return only_reason(judge(self.RULE, shadowed=shadowed, **known))
+
+    @pytest.mark.parametrize(
+        ("agreeing", "ruling"), [(970, Ruling.PASSED), (969, Ruling.FAILED), (0, Ruling.FAILED), (1000, Ruling.PASSED)]
     )
+    def test_enough_rows_on_which_both_said_the_same_pass(self, agreeing, ruling):
+        reason = self.reason(agreeing=agreeing)
+        assert (reason.ruling, reason.observed, reason.rows, reason.baseline_version) == (ruling, agreeing / 1000, 1000, 7)
+
+    def test_the_reason_tells_the_numbers(self):
+        assert self.reason(rows=100_000, agreeing=96_999).text == (
+            "v8 says what champion v7 says on 96,999 of 100,000 rows in 5 partitions, a share of 0.96999; needed at least 0.97: not enough."
+        )
+        assert self.reason().text.endswith("on 970 of 1,000 rows in 5 partitions, a share of 0.97; needed at least 0.97: satisfied.")
+
+    def test_too_few_partitions_are_waited_for_whatever_they_say(self):
+        told = self.reason(partitions=4, agreeing=1000, challenger=version(8, stage=Stage.SHADOW))
+        assert told.ruling is Ruling.PENDING
+        assert told.text == (
+            "v8 was compared with champion v7 on 4 of 5 partitions; so far they agree on 1,000 of 1,000 rows. It scores beside the "
+            "champion whenever the batch inference runs; wait for more."
+        )
+        assert judge(self.RULE).outcome is Outcome.PENDING
+
+    def test_a_version_that_is_not_in_shadow_is_told_to_go_there(self):
+        assert self.reason(partitions=0, rows=0, agreeing=0).text == (
+            "v8 was compared with champion v7 on 0 of 5 partitions. It is in DEVELOPMENT: move it to SHADOW, so that it scores beside the "
+            "champion."
+        )
+
+    def test_comparisons_with_another_champion_do_not_count(self):
+        reason = self.reason(champion=6)
+        assert (reason.ruling, reason.text[:59]) == (Ruling.PENDING, "v8 was compared with champion v7 on 0 of 5 partitions. It i")
+
+    def test_partitions_without_rows_say_nothing(self):
+        assert self.reason(rows=0, agreeing=0).ruling is Ruling.PENDING
+
+    def test_without_a_champion_it_does_not_apply_and_approves_nothing(self):
+        verdict = judge(self.RULE, champion=None)
+        assert verdict.outcome is Outcome.REFUSED
+        assert verdict.reasons[0].ruling is Ruling.NOT_APPLICABLE
