@@ -63,5 +63,5 @@ def rows_of(core: Core, evaluation: Evaluation) -> EvaluationRows:
 
 
 def _remedy(evaluation: Evaluation) -> str:
-    number = next(iter(evaluation.results), "N")
+    number = max(evaluation.results, default="N")  # the newest was the challenger; its evaluation scores the champion too
     return f"Evaluate again: `airflow-registry evaluate {evaluation.model}:{number} --data … --target …`."

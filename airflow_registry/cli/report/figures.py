@@ -44,7 +44,7 @@ def of_scores(record: EvaluationRecord, number: int) -> list[Figure]:
     filled = [(found.mean_score, found.positives / found.rows, found.rows) for found in bins if found.mean_score is not None]
     spread = [(found.low, found.high, found.rows - found.positives, found.positives) for found in bins]
     honest, classes = f"How often the positive class comes where v{number} says so", f"Scores of v{number} by class"
-    caption = f"Left: {honest[0].lower()}{honest[1:]} (broken line: perfect; hollow: few rows). Right: {classes[0].lower()}{classes[1:]}."
+    caption = f"First: {honest[0].lower()}{honest[1:]} (broken line: perfect; hollow: few rows). Second: {classes[0].lower()}{classes[1:]}."
     return [Figure(drawings=[plots.reliability(filled, title=honest), plots.histogram(spread, title=classes)], caption=caption)]
 
 
