@@ -6,8 +6,10 @@ entry of its newest committed generation; an intent without commit means that th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from airflow_registry.domain.recipe import fault_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,6 +86,7 @@ class Written:
             nobody counted.
         seconds: Wall time of the writing task.
         sketch: Counts of the features and predictions in bins, as `domain.drift` makes them; None if nobody counted.
+        size_bytes: Of the data object, None if unknown.
     """
 
     uri: str
@@ -93,6 +96,7 @@ class Written:
     null_predictions: int | None = None
     seconds: float | None = None
     sketch: Mapping[str, Any] | None = None
+    size_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +111,12 @@ class LedgerEntry:
         is_shadow: Whether it was written beside the champion's output, for comparison only.
         recipe: How the writer was asked, so that another version can score the partition again; None if only the writer knows.
         seconds: Wall time of the writing task.
+        decision: Id of the gate's decision by which the version had become the champion that its run was pinned to; None if nobody
+            decided, or the run was not pinned.
+        pinned_revision: The champion's revision that its run was pinned to, None if it was not.
+        recall: Id of the recall that it was written for, None for any other run.
+        is_quarantined: Whether the partition was recalled and nobody has replaced its content yet.
+        found_by: How `whois` knew it: by `path`, by `bytes`, or by `metadata` only, which anybody can write into a file.
     """
 
     uid: str
@@ -130,6 +140,15 @@ class LedgerEntry:
     input_digest_kind: str | None = None
     is_shadow: bool = False
     recipe: Mapping[str, Any] | None = None
+    deployment: str | None = None
+    task_id: str | None = None
+    map_index: int | None = None
+    size_bytes: int | None = None
+    decision: str | None = None
+    pinned_revision: int | None = None
+    recall: str | None = None
+    is_quarantined: bool = False
+    found_by: str | None = field(default=None, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """For tables and XCom."""
@@ -172,3 +191,18 @@ class RecallPlan:
     def rows(self) -> int:
         """Rows in the partitions, as far as their writers counted them."""
         return sum(entry.rows or 0 for entry in self.entries)
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of the outputs in bytes, as far as their writers said it."""
+        return sum(entry.size_bytes or 0 for entry in self.entries)
+
+    @property
+    def partitions(self) -> tuple[LedgerEntry, ...]:
+        """One entry for each output, the newest: a version may have written one, and begun to write it again."""
+        return tuple({entry.output: entry for entry in self.entries}.values())
+
+    @property
+    def by_hand(self) -> tuple[tuple[LedgerEntry, str], ...]:
+        """Partitions that we cannot score again ourselves, and why: other programs wrote them."""
+        return tuple((entry, why) for entry in self.partitions if (why := fault_of(entry.recipe)) is not None)

@@ -233,4 +233,12 @@ def ledger_entry(row: RowMapping) -> LedgerEntry:
         input_digest_kind=row["input_digest_kind"],
         is_shadow=bool(row["is_shadow"]),
         recipe=row["recipe"],
+        deployment=row["deployment"],
+        task_id=row["task_id"],
+        map_index=row["map_index"],
+        size_bytes=row["size_bytes"],
+        decision=row["decision_uid"],
+        pinned_revision=row["pinned_revision"],
+        recall=row["recall_uid"],
+        is_quarantined=bool(row["is_live"]) and row["state"] == "quarantined",
     )
