@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_registry.artifacts.cache.options import CacheOptions, parse_bytes
 from airflow_registry.domain.trust import RULES
 from airflow_registry.errors import ConfigurationError, one_of
 from airflow_registry.objects.options import StorageOptions
@@ -25,6 +26,8 @@ DATABASE_VARIABLE = "AIRFLOW_REGISTRY_DATABASE"
 ARTIFACTS_VARIABLE = "AIRFLOW_REGISTRY_ARTIFACTS"
 DEPLOYMENT_VARIABLE = "AIRFLOW_REGISTRY_DEPLOYMENT"
 S3_EXTRA_ARGS_VARIABLE = "AIRFLOW_REGISTRY_S3_EXTRA_ARGS"
+CACHE_VARIABLE = "AIRFLOW_REGISTRY_CACHE"
+CACHE_BYTES_VARIABLE = "AIRFLOW_REGISTRY_CACHE_BYTES"
 DEFAULT_CONNECTION = "airflow_registry_default"
 CONNECTION_VARIABLE = "AIRFLOW_CONN_AIRFLOW_REGISTRY_DEFAULT"
 IMAGE_VARIABLES = ("AIRFLOW_REGISTRY_CONTAINER_IMAGE", "CONTAINER_IMAGE")
@@ -46,6 +49,8 @@ class ConnectionFields:
     endpoint_url: str | None = None
     region: str | None = None
     s3_extra_args: str | None = field(default=None, repr=False)
+    cache: str | None = None
+    cache_bytes: str | None = None
 
     @classmethod
     def of(cls, conn_id: str, *, password: str | None, extra: Mapping[str, object]) -> ConnectionFields:
@@ -59,7 +64,7 @@ class ConnectionFields:
         )
 
 
-_TEXTS = ("database_dsn", "artifacts", "deployment", "trusted", "aws_conn_id", "endpoint_url", "region")
+_TEXTS = ("database_dsn", "artifacts", "deployment", "trusted", "aws_conn_id", "endpoint_url", "region", "cache", "cache_bytes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +79,7 @@ class Settings:
         trusted_types: Types that skops may load besides the reviewed ones.
         container_image: What the environment says about the image this process runs in.
         storage: How object stores are reached.
+        cache: Where this machine keeps copies of models that lie in buckets.
         origins: For each setting where its value came from.
     """
 
@@ -84,6 +90,7 @@ class Settings:
     trusted_types: tuple[str, ...] = ()
     container_image: str | None = None
     storage: StorageOptions = field(default_factory=StorageOptions, repr=False)
+    cache: CacheOptions = field(default_factory=CacheOptions)
     origins: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -143,6 +150,7 @@ def resolve(
         (DEFAULT, DEFAULT),
     )
     extra_args, extra_args_from = _first_or_none((conn.s3_extra_args, named), _variable(environ, S3_EXTRA_ARGS_VARIABLE))
+    cache, cache_origins = _cache(conn, named, environ)
     return Settings(
         database_url=database,
         artifacts=root,
@@ -151,9 +159,11 @@ def resolve(
         trusted_types=conn.trusted_types,
         container_image=next((environ[name] for name in IMAGE_VARIABLES if environ.get(name)), None),
         storage=StorageOptions(endpoint_url=conn.endpoint_url, region=conn.region, s3_extra_args=_extra_args(extra_args, extra_args_from)),
+        cache=cache,
         origins={"database": database_from, "artifacts": root_from, "deployment": name_from, "trusted": named if conn.trusted else DEFAULT}
         | {name: named for name in ("endpoint_url", "region", "aws_conn_id") if getattr(conn, name)}
-        | ({"s3_extra_args": extra_args_from} if extra_args else {}),
+        | ({"s3_extra_args": extra_args_from} if extra_args else {})
+        | cache_origins,
     )
 
 
@@ -232,6 +242,23 @@ def _extra_args(text: str, origin: str) -> Mapping[str, Any]:
         )
     check_extra_args(found)
     return found
+
+
+def _cache(conn: ConnectionFields, named: str, environ: Mapping[str, str]) -> tuple[CacheOptions, dict[str, str]]:
+    """The cache of this machine, and where what was said about it came from. Who has no home folder has no cache by default."""
+    folder, folder_from = _first_or_none((conn.cache, named), _variable(environ, CACHE_VARIABLE))
+    size, size_from = _first_or_none((conn.cache_bytes, named), _variable(environ, CACHE_BYTES_VARIABLE))
+    options = CacheOptions(
+        folder=str(Path(folder).expanduser().absolute()) if folder else _default_cache(environ),
+        limit_bytes=parse_bytes(size, size_from) if size else None,
+    )
+    return options, {name: origin for name, origin in (("cache", folder_from), ("cache_bytes", size_from)) if origin != DEFAULT}
+
+
+def _default_cache(environ: Mapping[str, str]) -> str | None:
+    """Below the user's cache folder, as the XDG rules name it; anything but an absolute path is none by these rules."""
+    caches = environ.get("XDG_CACHE_HOME") or (f"{environ['HOME']}/.cache" if environ.get("HOME") else "")
+    return str(Path(caches, "airflow-registry")) if caches.startswith("/") else None
 
 
 def _connection_in(environ: Mapping[str, str], conn_id: str = DEFAULT_CONNECTION) -> ConnectionFields:

@@ -66,6 +66,8 @@ def _connection_fields() -> dict[str, Any]:
         "endpoint_url": _field("S3 endpoint", "Address of an S3 server that is not AWS, such as https://minio:9000."),
         "region": _field("AWS region", "Region of the bucket; empty: what the credentials' source says."),
         "s3_extra_args": _field("S3 extra arguments", _EXTRA_ARGS),
+        "cache": _field("Model cache", "Folder on each worker for models that lie in buckets; empty: the user's cache folder."),
+        "cache_bytes": _field("Model cache size", "Bytes, or 500MB, 10GiB; 0: no cache. Empty: 10 GiB, or a tenth of the free disk."),
         "deployment": _field("Deployment", "Name of this Airflow installation in a registry that several share."),
         "trusted": _field("Trusted pickles", "Whose joblib and pickle files may be loaded.", enum=["none", "own", "all"]),
         "trusted_types": _field("Trusted types", "Comma-separated types that skops may load besides the reviewed ones."),

@@ -106,6 +106,9 @@ class ArtifactStore(Protocol):
     def open_verified(self, remote_path: str, digest: Digest) -> AbstractContextManager[str]:
         """A local path whose bytes have been verified and that nobody else can change until the context ends."""
 
+    def copy_into(self, remote_path: str, digest: Digest, folder: str) -> str:
+        """Write a verified copy into a folder that is there and that nobody else looks into; returns its path. Not flushed to the disk."""
+
     def digest_of(self, uri: str) -> tuple[Digest, int] | None:
         """Digest and size in bytes of what stays where it is (`copy=False`); None if this store cannot read that URI.
 

@@ -103,12 +103,16 @@ class LocalArtifactStore:
     @contextmanager
     def open_verified(self, remote_path: str, digest: Digest) -> Iterator[str]:
         """A verified private copy in the system's temporary folder (`TMPDIR`), which only this user can enter."""
-        origin = self._present(remote_path)
         with private_folder() as private:
-            copy = Path(private, origin.name)
-            with writing(f"copy {remote_path} to {private} (set TMPDIR to use another disk)"):
-                copy_verified(origin, copy, digest, flush=False)
-            yield str(copy)
+            yield self.copy_into(remote_path, digest, private)
+
+    def copy_into(self, remote_path: str, digest: Digest, folder: str) -> str:
+        """A verified copy in a folder that only this process uses."""
+        origin = self._present(remote_path)
+        copy = Path(folder, origin.name)
+        with writing(f"copy {remote_path} to {folder} (set TMPDIR to use another disk)"):
+            copy_verified(origin, copy, digest, flush=False)
+        return str(copy)
 
     def digest_of(self, uri: str) -> tuple[Digest, int] | None:
         """Digest and size of a local file or folder; None for other URIs."""

@@ -125,11 +125,15 @@ class ObjectArtifactStore:
     @contextmanager
     def open_verified(self, remote_path: str, digest: Digest) -> Iterator[str]:
         """A verified private copy in the system's temporary folder (`TMPDIR`), which only this user can enter."""
-        name = self._name(remote_path)
         with private_folder() as private:
-            with writing(f"copy {remote_path} to {private} (set TMPDIR to use another disk)"):
-                self._read(remote_path, digest, Path(private, name))
-            yield str(Path(private, name))
+            yield self.copy_into(remote_path, digest, private)
+
+    def copy_into(self, remote_path: str, digest: Digest, folder: str) -> str:
+        """A verified copy in a folder that only this process uses."""
+        copy = Path(folder, self._name(remote_path))
+        with writing(f"copy {remote_path} to {folder} (set TMPDIR to use another disk)"):
+            self._read(remote_path, digest, copy)
+        return str(copy)
 
     def digest_of(self, uri: str) -> tuple[Digest, int] | None:
         """Digest and size of an object or folder of this bucket; None for other URIs."""

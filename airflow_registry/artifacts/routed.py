@@ -58,6 +58,10 @@ class RoutedArtifactStore:
         """A verified private copy."""
         return self._holder(remote_path).open_verified(remote_path, digest)
 
+    def copy_into(self, remote_path: str, digest: Digest, folder: str) -> str:
+        """A verified copy in a folder that only this process uses."""
+        return self._holder(remote_path).copy_into(remote_path, digest, folder)
+
     def digest_of(self, uri: str) -> tuple[Digest, int] | None:
         """Digest and size of what stays where it is; None if nothing here can read that URI."""
         return self._holder(uri).digest_of(uri) if _is_readable(uri) else None

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow_registry.artifacts.base import ArtifactStore
+    from airflow_registry.artifacts.cache.reader import CachedReader
     from airflow_registry.config import Settings
     from airflow_registry.domain.audit import AuditHead
     from airflow_registry.domain.names import RunKey
@@ -45,6 +46,13 @@ class Core:
         from airflow_registry.artifacts.dispatch import open_store
 
         return open_store(self.settings.artifacts, self.settings.storage)
+
+    @cached_property
+    def reader(self) -> CachedReader:
+        """How artifacts are read for use: out of this machine's cache where they lie in a bucket."""
+        from airflow_registry.artifacts.cache.reader import CachedReader
+
+        return CachedReader(self.artifacts, self.settings.cache)
 
     @cached_property
     def registry_uid(self) -> str:

@@ -32,6 +32,10 @@ class Access:
         """A verified copy in `folder`."""
         return download(self.core, version, folder)
 
+    def trust(self, version: ModelVersion) -> Trust:
+        """Which code may run."""
+        return trust(self.core, version)
+
 
 def load(core: Core, version: ModelVersion) -> Any:  # noqa: ANN401  whatever the model is
     """The model object of a version.
@@ -55,7 +59,7 @@ def load(core: Core, version: ModelVersion) -> Any:  # noqa: ANN401  whatever th
             "Read it yourself from remote_path, or register it with copy=True."
         )
     _warn_about_packages(version)
-    with core.artifacts.open_verified(artifact.remote_path, artifact.digest) as path:
+    with core.reader.open_verified(artifact.remote_path, artifact.digest, artifact.size_bytes) as path:
         return formats.load(path, artifact.format, trust(core, version), shown=f"{artifact.remote_path} ({version.ref})")
 
 
@@ -82,7 +86,7 @@ def download(core: Core, version: ModelVersion, folder: str) -> str:
         raise ArtifactNotFoundError(
             f"{version.ref} keeps no bytes in this registry (format {version.artifact.format!r}): nothing to download."
         )
-    return core.artifacts.fetch(version.remote_path, version.digest, folder)
+    return core.reader.fetch(version.remote_path, version.digest, version.artifact.size_bytes, folder)
 
 
 def trust(core: Core, version: ModelVersion) -> Trust:

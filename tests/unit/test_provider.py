@@ -50,7 +50,7 @@ with warnings.catch_warnings(record=True) as caught:
     hook = manager.hooks["airflow_registry"]
     assert (hook.hook_class_name, hook.hook_name) == ("airflow_registry.hooks.registry.RegistryHook", "Model registry"), hook
     fields = {name for name in manager.connection_form_widgets if name.startswith("extra__airflow_registry__")}
-    assert len(fields) == 9, fields
+    assert len(fields) == 11, fields
     assert manager.field_behaviours["airflow_registry"]["relabeling"] == {"password": "Database password"}
     assert "airflow-registry" in manager.asset_uri_handlers
     assert "train_model" in dict(manager.taskflow_decorators)

@@ -34,6 +34,8 @@ def test_all_fields_are_read(monkeypatch):
         "deployment": "eu",
         "trusted": "none",
         "trusted_types": "a.B, c.D ,",
+        "cache": "/var/cache/models",
+        "cache_bytes": "20GiB",
     }
     connect(monkeypatch, "team_registry", password="pw", extra=extra)
     expected = {**extra, "trusted_types": ("a.B", "c.D")}
