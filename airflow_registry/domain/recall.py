@@ -6,7 +6,7 @@ ever becomes true, so nobody has to say that a recall is closed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from airflow_registry.domain.ledger import LedgerEntry, UnrecordedUse
     from airflow_registry.domain.names import ModelName
+    from airflow_registry.domain.promotion import Promotion
 
 GRACE = timedelta(hours=1)
 """How long a normal run may take before what it began and did not finish is taken over by a recall."""
@@ -118,6 +119,7 @@ class Recall:
         unrecorded: Runs that were given the version and never said what they wrote with it: a person has to ask them.
         closed_at: When the last partition got its new live writer; None while one has none.
         created: Whether this call began it, or added partitions to it.
+        rolled_back: The rollback that this call made before it, None if it made none.
     """
 
     uid: str
@@ -131,7 +133,8 @@ class Recall:
     done: int
     unrecorded: tuple[UnrecordedUse, ...] = ()
     closed_at: datetime | None = None
-    created: bool = True
+    created: bool = field(default=True, compare=False)
+    rolled_back: Promotion | None = field(default=None, compare=False)
 
     @property
     def is_closed(self) -> bool:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from airflow_registry.domain.people import Asked, Circumstances, PolicyLock, Standing, Vote, Waiver
     from airflow_registry.domain.policy import Policy
     from airflow_registry.domain.promotion import Decision, Promotion
+    from airflow_registry.domain.recall import Recall, RecallItem
     from airflow_registry.domain.replay import Replayed
     from airflow_registry.domain.report import ModelReport
     from airflow_registry.domain.shadow import Agreement, Kind, ShadowComparison, ShadowReport
@@ -283,11 +284,48 @@ class Registry(Protocol):
     def predictions(self, model: str, version: object = None) -> tuple[LedgerEntry, ...]:
         """What a model, or one version of it, wrote; oldest first."""
 
-    def whois(self, path: str) -> LedgerEntry:
-        """Who wrote the predictions at that path."""
+    def writers(self, output: str, partition: str | None = None) -> tuple[LedgerEntry, ...]:
+        """Everybody who wrote, or meant to write, an output; oldest first. With a key, `output` may be the folder of all partitions."""
 
+    def wrote(self, output: str, partition: str | None = None, *, at: datetime | None = None) -> LedgerEntry | None:
+        """Whose content an output had at an (aware) time, now by default; None if nobody had finished one by then."""
+
+    def whois(self, path: str) -> LedgerEntry:
+        """Who wrote the predictions at that path, or exactly those bytes, or what the file names as its origin (see `found_by`)."""
+
+    # -- recalling -----------------------------------------------------------------------------------------------------
     def recall(self, model: str, version: object) -> RecallPlan:
         """The plan of a recall: which partitions the version's output stands in."""
+
+    def apply_recall(
+        self,
+        model: str,
+        version: object,
+        *,
+        reason: str,
+        with_version: object = None,
+        and_rollback: bool = False,
+        by: str | None = None,
+        run: RunKey | None = None,
+    ) -> Recall:
+        """Take back what a version wrote: its partitions are quarantined until somebody else has written them; once is enough."""
+
+    def recalls(self, model: str | None = None) -> tuple[Recall, ...]:
+        """All recalls, or those of one model, with how far they have come; newest first."""
+
+    def recall_items(self, recall: str, outputs: Sequence[str] | None = None) -> tuple[RecallItem, ...]:
+        """The partitions of a recall, all or those of some outputs: what is recalled, and who came after it."""
+
+    def open_recalled(
+        self,
+        recall: str,
+        output: str,
+        *,
+        input_digest: str | None = None,
+        input_digest_kind: str | None = None,
+        run: RunKey | None = None,
+    ) -> Intent | None:
+        """Write the intent to score a partition of a recall again; None if somebody else has written it, or is at it."""
 
     def report(self, ref: str) -> ModelReport:
         """Everything that is stored about one version, read at one moment: for a model card, an audit, a review."""

@@ -19,6 +19,7 @@ from airflow_registry.service.observing import ObservingInterface
 from airflow_registry.service.original import OriginalInterface
 from airflow_registry.service.people.verbs import PeopleInterface
 from airflow_registry.service.promote import Order
+from airflow_registry.service.recall.verbs import RecallInterface
 from airflow_registry.sql import view
 from airflow_registry.sql.store import Store
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from airflow_registry.config import Settings
     from airflow_registry.domain.burn_in import BurnInReport
-    from airflow_registry.domain.ledger import Intent, LedgerEntry, RecallPlan, Written
+    from airflow_registry.domain.ledger import Intent, LedgerEntry, Written
     from airflow_registry.domain.model import Dataset, Lineage, ModelVersion, RegisteredModel, RuntimeMetrics, Signature
     from airflow_registry.domain.names import RunKey
     from airflow_registry.domain.promotion import Decision, Promotion
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from airflow_registry.service.protocol import Bell, Subscription
 
 
-class ModelRegistry(OriginalInterface, AuditInterface, JudgingInterface, PeopleInterface, ObservingInterface):
+class ModelRegistry(OriginalInterface, AuditInterface, JudgingInterface, PeopleInterface, ObservingInterface, RecallInterface):
     """The registry on one database and one artifact store.
 
     Args:
@@ -299,18 +300,6 @@ class ModelRegistry(OriginalInterface, AuditInterface, JudgingInterface, PeopleI
     def live_outputs(self, outputs: Sequence[str]) -> dict[str, LedgerEntry]:
         """The live writer of each of these outputs, where there is one."""
         return score.live_outputs(self.core, outputs)
-
-    def predictions(self, model: str, version: object = None) -> tuple[LedgerEntry, ...]:
-        """What a model, or one version of it, wrote or meant to write; oldest first."""
-        return score.predictions(self.core, model, version)
-
-    def whois(self, path: str) -> LedgerEntry:
-        """Who wrote the predictions at that path, or exactly those bytes."""
-        return score.whois(self.core, path)
-
-    def recall(self, model: str, version: object) -> RecallPlan:
-        """The plan of a recall: which partitions the version's output stands in."""
-        return score.recall(self.core, model, version)
 
     def report(self, ref: str) -> ModelReport:
         """Everything that is stored about one version, read at one moment: for a model card, an audit, a review."""

@@ -5,19 +5,19 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from airflow_registry.domain.ledger import Intent, LedgerEntry, RecallPlan, UnrecordedUse, Written
+from airflow_registry.domain.ledger import Intent, LedgerEntry, Written
 from airflow_registry.domain.names import refuse_unrendered
 from airflow_registry.errors import InvalidInputError, NotFoundError, OutputConflictError
 from airflow_registry.objects.dispatch import is_object_uri, split_uri
 from airflow_registry.service.core import Core, new_uid
+from airflow_registry.service.recall.bar import refuse_recalled
 from airflow_registry.sql import catalog, rows
 from airflow_registry.sql.statements import ledger as statements
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy.engine import RowMapping
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from airflow_registry.sql.store import Transaction
 
 _FILE = re.compile(r"^file://(localhost(?=/))?")
+_FACTS = ("digest", "rows", "quarantined", "null_predictions", "seconds", "sketch", "size_bytes")
 LONGEST_OUTPUT_BYTES = 2000  # PostgreSQL's indexes take no longer keys
 
 
@@ -45,6 +46,9 @@ def open_output(
 
     Nothing is written, and `already_live` is True, if the live output is by the same version over the same input (or, where the
     input is unknown, by the same version in the same run).
+
+    Raises:
+        ConflictError: If the version was recalled.
     """
     place = output_key(output)
     with core.store.write() as tx:
@@ -52,20 +56,18 @@ def open_output(
         live = tx.first(statements.live_entries([place]))
         if live is not None and not force and _is_same_work(core, live, row, run, work.input_digest):
             return _intent(rows.ledger_entry(live), row, work.input_digest, already_live=True)
+        if not work.is_shadow:
+            refuse_recalled(tx, row)
         generation = tx.scalar(statements.open_generation(place))
-        values = {
-            **core.run_columns(run),
-            "uid": new_uid(),
-            "output": place,
-            "partition_key": partition,
-            "generation": generation,
-            "model_id": row.model.id,
-            "version_id": row.id,
-            **asdict(work),
-            "opened_at": core.now(),
-        }
-        tx.run(statements.add_intent(values))
-        return _intent(rows.ledger_entry(tx.one(statements.entry_by_uid(values["uid"]))), row, work.input_digest)
+        return add_intent(core, tx, row, run, work, {"output": place, "partition_key": partition, "generation": generation})
+
+
+def add_intent(core: Core, tx: Transaction, row: VersionRow, run: RunKey | None, work: Work, where: Mapping[str, Any]) -> Intent:
+    """Write an intent inside somebody's transaction, which has opened the generation; `where` holds the columns that say which."""
+    pin = None if run is None else tx.scalar(statements.pinned_revision(core.settings.deployment, run.dag_id, run.run_id, row.id))
+    uid, who = new_uid(), {"model_id": row.model.id, "version_id": row.id, "pinned_revision": pin}
+    tx.run(statements.add_intent({**core.run_columns(run), "uid": uid, **who, **where, **asdict(work), "opened_at": core.now()}))
+    return _intent(rows.ledger_entry(tx.one(statements.entry_by_uid(uid))), row, work.input_digest)
 
 
 def commit_output(core: Core, intent: Intent | str, written: Written) -> LedgerEntry:
@@ -97,48 +99,6 @@ def live_outputs(core: Core, outputs: Sequence[str]) -> dict[str, LedgerEntry]:
             for row in tx.all(statements.live_entries(places[start : start + 500])):
                 found[keys[row["output"]]] = rows.ledger_entry(row)
     return found
-
-
-def predictions(core: Core, model: str, version: object) -> tuple[LedgerEntry, ...]:
-    """What a model, or one version of it, wrote or meant to write; oldest first."""
-    with core.store.read() as tx:
-        row = catalog.need_model(tx, model)
-        version_id = None if version is None else catalog.need_version(tx, row, version).id
-        return tuple(rows.ledger_entry(entry) for entry in tx.all(statements.entries_of(row.id, version_id)))
-
-
-def whois(core: Core, path: str) -> LedgerEntry:
-    """Who wrote the predictions at a path: by the path, or by the file's digest if it was copied elsewhere.
-
-    Raises:
-        NotFoundError: If the ledger knows neither.
-    """
-    from airflow_registry.artifacts.digest import content_digest
-
-    place = output_key(path)
-    with core.store.read() as tx:
-        row = tx.first(statements.entry_at([place, output_key(os.path.dirname(place))]))  # noqa: PTH120  a URI may stand here
-        if row is None and Path(place).is_file():
-            row = tx.first(statements.entry_by_digest(content_digest(place)))
-    if row is None:
-        raise NotFoundError(
-            f"The ledger does not know who wrote {path!r}: no committed output is there, and none has these bytes. "
-            "Give the path as the task wrote it; only what BatchInferenceOperator, scoring(...) or RecordPredictionsOperator recorded "
-            "is known."
-        )
-    return rows.ledger_entry(row)
-
-
-def recall(core: Core, model: str, version: object) -> RecallPlan:
-    """Which partitions a version's output stands in, possibly half-written ones and unrecorded uses included."""
-    with core.store.read() as tx:
-        row = catalog.need_version(tx, catalog.need_model(tx, model), version)
-        entries = tuple(rows.ledger_entry(entry) for entry in tx.all(statements.touched_by(row.id)))
-        uses = tuple(
-            UnrecordedUse(model=row.model.name, number=row.value.number, dag_id=use["dag_id"], run_id=use["run_id"])
-            for use in tx.all(statements.unrecorded_uses(row.id))
-        )
-    return RecallPlan(model=row.model.name, number=row.value.number, entries=entries, unrecorded=uses)
 
 
 def output_key(output: str) -> str:
@@ -189,5 +149,5 @@ def _commit(core: Core, tx: Transaction, entry: LedgerEntry, entry_id: int, writ
             f"{entry.model}:{entry.number} cannot commit {entry.output}: a newer run opened this partition after "
             f"generation {entry.generation}. Its output counts; run this task again only if that run failed."
         )
-    facts = {name: getattr(written, name) for name in ("digest", "rows", "quarantined", "null_predictions", "seconds", "sketch")}
+    facts = {name: getattr(written, name) for name in _FACTS}
     tx.run(statements.add_commit({"entry_id": entry_id, "committed_at": core.now(), "uri": output_key(written.uri), **facts}))

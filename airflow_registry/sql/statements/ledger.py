@@ -51,6 +51,12 @@ def pin_of(deployment: str, dag_id: str, run_id: str, model_id: int, stage: str)
     return select(pins).where(_is_pin(deployment, dag_id, run_id, model_id, stage))
 
 
+def pinned_revision(deployment: str, dag_id: str, run_id: str, version_id: int) -> Select[Any]:
+    """The champion's revision that a run is pinned to, if it is pinned to this version."""
+    mine = and_(pins.c.deployment == deployment, pins.c.dag_id == dag_id, pins.c.run_id == run_id, pins.c.stage == "PRODUCTION")
+    return select(pins.c.revision).where(mine, pins.c.version_id == version_id)
+
+
 def touch_pin(key: tuple[str, str, str, int, str], now: datetime, *, hands_out: bool) -> Update:
     """A pin that is used does not expire; the first time that its path leaves us is kept."""
     first = {"handed_out_at": func.coalesce(pins.c.handed_out_at, now)} if hands_out else {}

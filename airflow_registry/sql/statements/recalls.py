@@ -71,7 +71,9 @@ def quarantine(recall_id: int) -> Update:
 def shut_out(recall_id: int) -> Update:
     """Writers of the recalled version that are still at work may not commit any more. After `quarantine`, which holds the rows."""
     unfinished = ~exists().where(ledger_commits.c.entry_id == ledger.c.id)
-    at_work = _of_recall(recall_id).where(unfinished, ledger.c.output == partitions.c.output, ledger.c.generation == partitions.c.generation)
+    at_work = _of_recall(recall_id).where(
+        unfinished, ledger.c.output == partitions.c.output, ledger.c.generation == partitions.c.generation
+    )
     open_ones = at_work.correlate(partitions).exists()
     return update(partitions).where(open_ones).values(generation=partitions.c.generation + 1)
 
