@@ -20,16 +20,18 @@ from airflow_registry.scoring.source import BATCH_ROWS
 from airflow_registry.scoring.writer import open_output
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Generator, Iterator, Sequence
 
     from airflow_registry.domain.model import Signature
     from airflow_registry.domain.names import Digest
     from airflow_registry.objects.options import StorageOptions
+    from airflow_registry.scoring.inputs import RowSource
+    from airflow_registry.scoring.places import Target
     from airflow_registry.scoring.predict import Plan
     from airflow_registry.scoring.quarantine import Reason
-    from airflow_registry.scoring.source import Chunk, Source
+    from airflow_registry.scoring.source import Chunk
     from airflow_registry.scoring.writer import Output, Provenance, WrittenFile
+    from airflow_registry.sql.store import Transaction
 
 READ_AHEAD = 2
 
@@ -50,6 +52,7 @@ class Scored:
         quarantine_uri: Where they are with their reasons, None if there are none.
         reasons: Why, the commonest first.
         ignored: Columns of the input that neither went into the model nor into the output.
+        size_bytes: Of the data object, None where it is no file.
     """
 
     rows: int
@@ -61,6 +64,7 @@ class Scored:
     quarantine_uri: str | None = None
     reasons: tuple[Reason, ...] = ()
     ignored: tuple[str, ...] = ()
+    size_bytes: int | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -93,6 +97,10 @@ class Run:
         if self.progress is not None:
             self.progress(self.quarantine.rows)
 
+    def recorder(self, record: Callable[[Scored, Transaction], None], started: float) -> Callable[[WrittenFile, Transaction], None]:
+        """What tells `record` of the result."""
+        return lambda written, transaction: record(self.result(written, time.perf_counter() - started), transaction)
+
     def result(self, written: WrittenFile, seconds: float) -> Scored:
         """What is reported of it."""
         return Scored(
@@ -105,14 +113,15 @@ class Run:
             quarantine_uri=written.quarantine_path,
             reasons=self.quarantine.reasons,
             ignored=self.layout.ignored,
+            size_bytes=written.size_bytes,
         )
 
 
 def score_partition(
     model: object,
     signature: Signature | None,
-    source: Source,
-    target: str | os.PathLike[str],
+    source: RowSource,
+    target: Target,
     *,
     provenance: Provenance,
     generation: int,
@@ -122,14 +131,15 @@ def score_partition(
     batch_rows: int = BATCH_ROWS,
     max_quarantine_share: float = MAX_SHARE,
     storage: StorageOptions | None = None,
+    record: Callable[[Scored, Transaction], None] | None = None,
 ) -> Scored:
-    """Score the rows of `source` that fit the signature, and replace the predictions in the folder `target`.
+    """Score the rows of `source` that fit the signature, and replace the predictions in `target`.
 
     Args:
         model: Anything with `predict` or `predict_batch`.
         signature: Which columns go into it, and what was seen of them in training; None for all but the keys, unchecked.
-        source: From `open_source`.
-        target: The partition's folder.
+        source: From `open_source` or `find_sql`.
+        target: The partition's folder, or its rows in a table.
         provenance: Stored with the output.
         generation: From the ledger's intent.
         keys: Columns to copy to the output; None for those that are not in the signature.
@@ -138,6 +148,7 @@ def score_partition(
         batch_rows: Rows the model gets at a time.
         max_quarantine_share: Of the rows, how many may be set aside, in [0, 1]; one row always may unless it is 0.
         storage: How object stores are reached.
+        record: Called in the transaction that publishes, where the target is a database; what it raises undoes all.
 
     Raises:
         SignatureMismatchError: If the input does not fit the model, which is known before the first row, or too many rows do not;
@@ -167,7 +178,7 @@ def score_partition(
         run.quarantine.check()
         if not run.scored:  # its types are the output's; without rows the model's own words must do
             out.begin(output_schema(model, signature, typed.schema, layout, proba=proba))
-        written = out.commit(rows_in=run.quarantine.rows)
+        written = out.commit(rows_in=run.quarantine.rows, record=record and run.recorder(record, started))
     return run.result(written, time.perf_counter() - started)
 
 
