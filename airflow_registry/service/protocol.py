@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from airflow_registry.domain.report import ModelReport
     from airflow_registry.domain.shadow import Agreement, Kind, ShadowComparison, ShadowReport
     from airflow_registry.domain.stage import Stage
+    from airflow_registry.sql.store import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,6 +278,9 @@ class Registry(Protocol):
 
     def commit_output(self, intent: Intent | str, written: Written) -> LedgerEntry:
         """Say that the output is in place; refused if a newer generation was opened meanwhile."""
+
+    def commit_output_within(self, transaction: Transaction, intent: Intent | str, written: Written) -> bool:
+        """The same in the transaction that puts the output in place; False if that is not one of the registry's own database."""
 
     def live_outputs(self, outputs: Sequence[str]) -> dict[str, LedgerEntry]:
         """The live writer of each of these outputs, where there is one."""

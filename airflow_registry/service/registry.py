@@ -20,6 +20,7 @@ from airflow_registry.service.original import OriginalInterface
 from airflow_registry.service.people.verbs import PeopleInterface
 from airflow_registry.service.promote import Order
 from airflow_registry.service.recall.verbs import RecallInterface
+from airflow_registry.service.within import WithinInterface
 from airflow_registry.sql import view
 from airflow_registry.sql.store import Store
 
@@ -42,7 +43,9 @@ if TYPE_CHECKING:
     from airflow_registry.service.protocol import Bell, Subscription
 
 
-class ModelRegistry(OriginalInterface, AuditInterface, JudgingInterface, PeopleInterface, ObservingInterface, RecallInterface):
+class ModelRegistry(
+    OriginalInterface, AuditInterface, JudgingInterface, PeopleInterface, ObservingInterface, RecallInterface, WithinInterface
+):
     """The registry on one database and one artifact store.
 
     Args:
