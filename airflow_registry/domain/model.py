@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from airflow_registry.domain.findings import Finding
     from airflow_registry.domain.stage import Stage
+    from airflow_registry.domain.trust import Trust
 
 __all__ = [
     "Artifact",
@@ -125,6 +126,9 @@ class ArtifactAccess(Protocol):
     def download(self, version: ModelVersion, folder: str) -> str:
         """Copy the artifact into `folder`, verified; returns the path of the copy."""
 
+    def trust(self, version: ModelVersion) -> Trust:
+        """Which code may run when it is loaded."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelVersion:
@@ -188,6 +192,10 @@ class ModelVersion:
             DigestMismatchError: If the bytes changed since registration.
         """
         return self._bound().download(self, str(folder))
+
+    def trust(self) -> Trust:
+        """Which code that comes with the artifact may run when it is loaded; for those who load it where no registry is."""
+        return self._bound().trust(self)
 
     def _bound(self) -> ArtifactAccess:
         if self.access is None:

@@ -214,6 +214,12 @@ class ObjectFiles:
                 self.client.download(found.key, path, version=found.version)
             yield path
 
+    @contextmanager
+    def ranges(self, name: str) -> Iterator[BinaryIO]:
+        """A stream that can seek, of the listed version; each read of it is a request."""
+        with self._reading(name):
+            yield cast("BinaryIO", _Ranges(self.client, self.objects[name]))
+
     def check_unchanged(self) -> None:
         """All that was read was of the listed versions; what came later changes nothing."""
 

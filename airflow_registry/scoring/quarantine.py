@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_registry.domain.quarantine import MAX_SHARE, allowed
@@ -90,6 +90,11 @@ class Quarantine:
         self.quarantined += 0 if bad is None else int(bad.sum())
         if self.rows_known is not None and self.quarantined > allowed(self.rows_known, self.max_share):
             raise SignatureMismatchError(self._refusal())
+
+    def add(self, reason: Reason) -> None:
+        """Take note of what was found in rows that come later and were counted elsewhere."""
+        known = self._reasons.get(reason.says)
+        self._reasons[reason.says] = reason if known is None else replace(known, rows=known.rows + reason.rows)
 
     def check(self) -> None:
         """Judge the whole partition, after its last row.

@@ -67,12 +67,32 @@ def parquet_metadata(name: str, file: str | BinaryIO) -> dict[bytes, bytes]:
         return dict(pq.read_schema(file).metadata or {})
 
 
-def parquet_batches(name: str, path: str, columns: Sequence[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
-    """The rows of the parquet file at `path` in batches of at most `batch_rows`, columns as asked for."""
+def row_group_rows(name: str, file: str | BinaryIO) -> tuple[int, ...]:
+    """Rows of each row group of a parquet file, from its footer."""
     import pyarrow.parquet as pq
 
-    with reading(name), pq.ParquetFile(path, buffer_size=_COLUMN_BUFFER_BYTES, pre_buffer=False) as parquet:
-        for batch in parquet.iter_batches(batch_size=batch_rows, columns=list(columns), use_threads=False):
+    with reading(name), pq.ParquetFile(file) as parquet:
+        facts = parquet.metadata
+        return tuple(facts.row_group(group).num_rows for group in range(facts.num_row_groups))
+
+
+def parquet_batches(
+    name: str, file: str | BinaryIO, columns: Sequence[str], batch_rows: int, *, groups: Sequence[int] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """The rows of a parquet file in batches of at most `batch_rows`, columns as asked for.
+
+    Args:
+        name: What people know the file as.
+        file: Its local path, or a stream that can seek: of that a row group is fetched whole, because a read may be a request.
+        columns: In the order in which they are wanted.
+        batch_rows: Rows in a batch at most (count).
+        groups: Only these row groups; None for all.
+    """
+    import pyarrow.parquet as pq
+
+    with reading(name), pq.ParquetFile(file, buffer_size=_COLUMN_BUFFER_BYTES, pre_buffer=not isinstance(file, str)) as parquet:
+        wanted = None if groups is None else list(groups)
+        for batch in parquet.iter_batches(batch_size=batch_rows, row_groups=wanted, columns=list(columns), use_threads=False):
             yield batch.select(list(columns)).replace_schema_metadata(None)
 
 

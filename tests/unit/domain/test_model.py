@@ -25,6 +25,9 @@ class Shelf:
     def download(self, version, folder):
         return f"{folder}/{version.number}"
 
+    def trust(self, version):
+        return f"what {version.ref} may"
+
 
 def version(**facts):
     facts = {"artifact": Artifact(remote_path="/models/m", digest=Digest(DIGEST)), **facts}
@@ -64,6 +67,7 @@ class TestVersion:
         found = version(access=Shelf())
         assert found.load() == "the model of risk.lead:7"
         assert found.download("/tmp/x") == "/tmp/x/7"
+        assert found.trust() == "what risk.lead:7 may"
 
     @pytest.mark.parametrize("reach", [lambda found: found.load(), lambda found: found.download("x")])
     def test_without_a_registry_its_bytes_cannot_be_reached(self, reach):
