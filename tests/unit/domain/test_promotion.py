@@ -108,3 +108,8 @@ def test_only_a_new_champion_rings_consumers(to_stage, revision, is_change, ring
     made = promotion(to_stage, revision)
     assert made.is_champion_change is is_change
     assert production_changed(made) is rings
+
+
+def test_every_outcome_says_what_to_do_next():
+    assert all(outcome.advice.endswith(".") for outcome in Outcome)
+    assert len({outcome.advice for outcome in Outcome}) == len(Outcome)
