@@ -6,11 +6,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from airflow_registry.domain.quarantine import MAX_SHARE, check_share
+from airflow_registry.domain.stage import Stage
 from airflow_registry.errors import InvalidInputError
 from airflow_registry.hooks.context import airflow_errors, run_key
 from airflow_registry.operators.consuming import ScoringOperator
 from airflow_registry.operators.flow import Flow, Wrote
 from airflow_registry.operators.partitions import partition_input, partition_target
+from airflow_registry.operators.shadowing import Beside, check_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -48,6 +50,10 @@ class BatchInferenceOperator(ScoringOperator):
         max_quarantine_share: How many of the rows may be set aside because they do not fit the model's signature, from 0 to 1; one
             row of several always may, unless it is 0. With more, the partition is refused and nothing is written.
         if_no_champion: `skip` or `fail`.
+        shadow: Whether the newest versions in SHADOW (at most three) score the same rows beside the champion afterwards, into
+            `<output>/.shadow/`, so that the gate can compare. They never fail the task.
+        shadow_seconds: How long each of them may take; one that takes longer is stopped between two batches and not compared. Default:
+            twice the champion's own time, at least 10 s.
 
     Returns:
         `model`, `version`, `ref`, `partition`, `output` (the partition's folder), `uri` (the data object), `rows` (scored),
@@ -67,6 +73,8 @@ class BatchInferenceOperator(ScoringOperator):
         force: bool = False,
         proba: bool = True,
         max_quarantine_share: float = MAX_SHARE,
+        shadow: bool = True,
+        shadow_seconds: float | None = None,
         **kwargs: Any,  # noqa: ANN401  the arguments of ScoringOperator
     ) -> None:
         super().__init__(**kwargs)
@@ -75,12 +83,15 @@ class BatchInferenceOperator(ScoringOperator):
         if repin and not self._is_pinned:
             raise InvalidInputError("repin=True takes the newest champion, and version= names another one. Leave one of them out.")
         check_share(max_quarantine_share)
+        check_seconds(shadow_seconds)
         self.input = input
         self.keys = keys
         self.repin = repin
         self.force = force
         self.proba = proba
         self.max_quarantine_share = max_quarantine_share
+        self.shadow = shadow
+        self.shadow_seconds = shadow_seconds
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Pin, intent, score, commit."""
@@ -94,11 +105,13 @@ class BatchInferenceOperator(ScoringOperator):
             source = found if found.is_remote else found.open()  # in an object store even schemas cost requests: not for a no-op
             intent = self._open(registry, version, source, target, storage, context)
             if intent.already_live:
+                self._score_beside(registry, version, source, intent, storage, context)
                 return self._scored_before(registry, version, intent)
             scored = self._score(registry, version, source.open(), intent, storage, context)
             facts: dict[str, Any] = {"rows": scored.rows, "quarantined": scored.quarantined}
             more: dict[str, Any] = {"null_predictions": scored.non_finite, "seconds": scored.seconds}
             registry.commit_output(intent, Written(uri=scored.uri, digest=str(scored.digest), **facts, **more))
+            self._score_beside(registry, version, source, intent, storage, context, seconds=scored.seconds)
         self._filled = Flow(reads=(source.path,), writes=(Wrote(uri=scored.uri, rows=scored.rows),))
         self._tell(version, scored)
         return self._result(version, intent, uri=scored.uri, non_finite=scored.non_finite, **facts)
@@ -164,6 +177,35 @@ class BatchInferenceOperator(ScoringOperator):
             storage=storage,
         )
 
+    def _score_beside(
+        self,
+        registry: Registry,
+        version: ModelVersion,
+        source: Input,
+        intent: Intent,
+        storage: StorageOptions,
+        context: Context,
+        *,
+        seconds: float | None = None,
+    ) -> None:
+        """Versions in SHADOW, after the champion's output is in place; also over what it has scored before."""
+        if not self.shadow or version.stage is not Stage.PRODUCTION:
+            return
+        beside = Beside(
+            registry=registry,
+            champion=intent,
+            source=source,
+            base=self.output_path,
+            seconds=self.shadow_seconds,
+            champion_seconds=seconds,
+            storage=storage,
+            run=run_key(context),
+            options={"keys": self.keys, "proba": self.proba},
+            provenance=lambda shadow, its: _provenance(registry, shadow, source, its, context),
+            log=self.log,
+        )
+        beside.score_all()
+
     def _progress(self, source: Source) -> Callable[[int], None]:
         """A line in the log every ten seconds: a large partition must not look like a task that hangs."""
         last = time.monotonic()
@@ -187,7 +229,7 @@ class BatchInferenceOperator(ScoringOperator):
         return {**who, "partition": self.partition, "output": intent.output, "skipped": skipped, **facts}
 
 
-def _provenance(registry: Registry, version: ModelVersion, source: Source, intent: Intent, context: Context) -> Provenance:
+def _provenance(registry: Registry, version: ModelVersion, source: Input, intent: Intent, context: Context) -> Provenance:
     from airflow_registry.scoring.writer import Provenance
 
     run = run_key(context)
