@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_registry.domain.ledger import Work
 from airflow_registry.domain.shadow import Agreement, ShadowComparison, Shadowed, ShadowReport
 from airflow_registry.domain.stage import Stage
-from airflow_registry.errors import InvalidInputError, NotFoundError
+from airflow_registry.errors import InvalidInputError, NotFoundError, OutputConflictError
 from airflow_registry.service import score
 from airflow_registry.service.core import Core, new_uid
 from airflow_registry.service.read import bound
@@ -62,11 +62,12 @@ def commit(core: Core, intent: Intent | str, written: Written, champion: str, ki
 
     Raises:
         InvalidInputError: If the entry is no shadow run, or the two are not about one input of one model.
-        OutputConflictError: If a newer run opened the shadow's output meanwhile.
+        OutputConflictError: If a newer run opened one of the two outputs meanwhile: what was read may have been half of each.
     """
     with core.store.write() as tx:
         mine, his = _row(tx, intent if isinstance(intent, str) else intent.uid), _row(tx, champion)
         _check_pair(rows.ledger_entry(mine), rows.ledger_entry(his))
+        _check_untouched(his)
         score.commit_in(core, tx, mine["uid"], written)
         values = {
             **asdict(agreement),
@@ -132,3 +133,11 @@ def _check_pair(mine: LedgerEntry, his: LedgerEntry) -> None:
         )
     if his.committed_at is None:
         raise InvalidInputError(f"{his.output} was not finished by {his.model}:{his.number}, so there is nothing to compare with.")
+
+
+def _check_untouched(his: RowMapping) -> None:
+    if not his["is_live"] or his["generation"] != his["newest_generation"]:
+        raise OutputConflictError(
+            f"{his['output']} was opened by a newer run while it was compared, so nobody knows what was compared. That run's own "
+            "comparison counts; there is nothing to do."
+        )

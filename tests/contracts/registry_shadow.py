@@ -136,9 +136,18 @@ class Shadowing(RegistryBase):
     def test_a_run_that_was_overtaken_gives_no_comparison(self, registry, shadows, scored, unchanged):
         champion = scored()
         intent = registry.open_shadow(champion, 2, output="/out/.shadow/a")
-        registry.open_shadow(scored(given="newer"), 2, output="/out/.shadow/a")
+        registry.open_shadow(scored("b", given="newer"), 2, output="/out/.shadow/a")
         unchanged()
-        with pytest.raises(OutputConflictError):
+        with pytest.raises(OutputConflictError, match="lead:2 cannot commit"):
+            registry.commit_shadow(intent, Written(uri="/x"), champion=champion, kind="labels", agreement=Agreement())
+
+    @pytest.mark.parametrize("finish", [True, False], ids=["replaced", "being replaced"])
+    def test_what_was_replaced_while_it_was_compared_gives_no_comparison(self, registry, shadows, scored, unchanged, finish):
+        champion = scored()
+        intent = registry.open_shadow(champion, 2, output="/out/.shadow/a")
+        scored(version=3, finish=finish)
+        unchanged()
+        with pytest.raises(OutputConflictError, match="opened by a newer run while it was compared"):
             registry.commit_shadow(intent, Written(uri="/x"), champion=champion, kind="labels", agreement=Agreement())
 
     # -- the gate ------------------------------------------------------------------------------------------------------------
