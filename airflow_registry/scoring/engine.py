@@ -22,6 +22,7 @@ from airflow_registry.scoring.writer import open_output
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
 
+    from airflow_registry.domain.drift.sketch import Sketch
     from airflow_registry.domain.model import Signature
     from airflow_registry.domain.names import Digest
     from airflow_registry.objects.options import StorageOptions
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from airflow_registry.scoring.places import Target
     from airflow_registry.scoring.predict import Plan
     from airflow_registry.scoring.quarantine import Reason
+    from airflow_registry.scoring.sketch import Sketcher
     from airflow_registry.scoring.source import Chunk
     from airflow_registry.scoring.writer import Output, Provenance, WrittenFile
     from airflow_registry.sql.store import Transaction
@@ -53,6 +55,7 @@ class Scored:
         reasons: Why, the commonest first.
         ignored: Columns of the input that neither went into the model nor into the output.
         size_bytes: Of the data object, None where it is no file.
+        sketch: Counts of features and predictions; None if nobody asked for them.
     """
 
     rows: int
@@ -65,6 +68,7 @@ class Scored:
     reasons: tuple[Reason, ...] = ()
     ignored: tuple[str, ...] = ()
     size_bytes: int | None = None
+    sketch: Sketch | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,6 +81,7 @@ class Run:
     quarantine: Quarantine
     proba: bool
     progress: Callable[[int], None] | None
+    sketcher: Sketcher | None = None
     scored: int = field(default=0, init=False)
     non_finite: int = field(default=0, init=False)
 
@@ -94,6 +99,8 @@ class Run:
             self.scored += predicted.num_rows
             self.non_finite += count_non_finite(predicted)
             out.predictions(predicted)
+            if self.sketcher is not None:
+                self.sketcher.take(good.inputs, predicted)
         if self.progress is not None:
             self.progress(self.quarantine.rows)
 
@@ -114,6 +121,7 @@ class Run:
             reasons=self.quarantine.reasons,
             ignored=self.layout.ignored,
             size_bytes=written.size_bytes,
+            sketch=None if self.sketcher is None else self.sketcher.sketch(),
         )
 
 
@@ -132,6 +140,7 @@ def score_partition(
     max_quarantine_share: float = MAX_SHARE,
     storage: StorageOptions | None = None,
     record: Callable[[Scored, Transaction], None] | None = None,
+    sketcher: Sketcher | None = None,
 ) -> Scored:
     """Score the rows of `source` that fit the signature, and replace the predictions in `target`.
 
@@ -149,6 +158,7 @@ def score_partition(
         max_quarantine_share: Of the rows, how many may be set aside, in [0, 1]; one row always may unless it is 0.
         storage: How object stores are reached.
         record: Called in the transaction that publishes, where the target is a database; what it raises undoes all.
+        sketcher: Counts features and predictions for drift; None to count nothing.
 
     Raises:
         SignatureMismatchError: If the input does not fit the model, which is known before the first row, or too many rows do not;
@@ -170,6 +180,7 @@ def score_partition(
         quarantine=Quarantine(f"The input {source.path}", max_quarantine_share, source.rows),
         proba=proba,
         progress=progress,
+        sketcher=sketcher,
     )
     with open_output(target, provenance=provenance, generation=generation, storage=storage) as out:
         with read_ahead(typed.chunks(layout.columns, batch_rows)) as chunks:
