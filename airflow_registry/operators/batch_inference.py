@@ -11,21 +11,25 @@ from airflow_registry.errors import InvalidInputError
 from airflow_registry.hooks.context import airflow_errors, run_key
 from airflow_registry.operators.consuming import ScoringOperator
 from airflow_registry.operators.flow import Flow, Wrote
-from airflow_registry.operators.partitions import partition_input, partition_target
 from airflow_registry.operators.shadowing import Beside, check_seconds
+from airflow_registry.operators.tables import input_of, ledger_name, placed, plain_input, plain_output, target_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from airflow.sdk import Context
+    from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
-    from airflow_registry.domain.ledger import Intent
+    from airflow_registry.domain.ledger import Intent, Written
     from airflow_registry.domain.model import ModelVersion
     from airflow_registry.objects.options import StorageOptions
+    from airflow_registry.operators.tables import GivenInput
     from airflow_registry.scoring.engine import Scored
-    from airflow_registry.scoring.source import Input, Source
+    from airflow_registry.scoring.inputs import RowInput, RowSource
+    from airflow_registry.scoring.places import Target
     from airflow_registry.scoring.writer import Provenance
     from airflow_registry.service.protocol import Registry
+    from airflow_registry.sql.store import Transaction
 
 PROGRESS_S = 10.0
 
@@ -39,8 +43,9 @@ class BatchInferenceOperator(ScoringOperator):
     Args:
         model: Name of the model.
         input: File, folder or glob of the partition; or the folder that holds it, as `UnscoredPartitionsOperator` is given it.
-            A local path, or `s3://` or `gs://`, which are reached as the registry's connection says.
-        output: Folder below which each partition gets its own; local, `s3://` or `gs://`.
+            A local path, or `s3://` or `gs://`, which are reached as the registry's connection says. Or a `SqlInput`.
+        output: Folder below which each partition gets its own; local, `s3://` or `gs://`. Or a `SqlOutput`, beside which no version in
+            SHADOW scores.
         partition: The partition's key.
         keys: Columns that are copied to the output; default: those that do not go into the model.
         version: A version to use instead of the pinned one.
@@ -67,7 +72,7 @@ class BatchInferenceOperator(ScoringOperator):
     def __init__(
         self,
         *,
-        input: str,  # noqa: A002  the word that people use
+        input: GivenInput,  # noqa: A002  the word that people use
         keys: Sequence[str] | None = None,
         repin: bool = False,
         force: bool = False,
@@ -84,7 +89,8 @@ class BatchInferenceOperator(ScoringOperator):
             raise InvalidInputError("repin=True takes the newest champion, and version= names another one. Leave one of them out.")
         check_share(max_quarantine_share)
         check_seconds(shadow_seconds)
-        self.input = input
+        self.input = plain_input(input)
+        self.output_path = plain_output(self.output_path)
         self.keys = keys
         self.repin = repin
         self.force = force
@@ -93,27 +99,30 @@ class BatchInferenceOperator(ScoringOperator):
         self.shadow = shadow
         self.shadow_seconds = shadow_seconds
 
+    @classmethod
+    def partial(cls, **kwargs: Any) -> OperatorPartial:  # noqa: ANN401  the arguments of this class
+        """`.partial(...)`; a DAG that is stored holds JSON."""
+        plain = {"input": plain_input, "output": plain_output}
+        return super().partial(**{name: plain[name](value) if name in plain else value for name, value in kwargs.items()})
+
     def execute(self, context: Context) -> dict[str, Any]:
         """Pin, intent, score, commit."""
-        from airflow_registry.domain.ledger import Written
-
         with airflow_errors():
             registry, storage = self._registry(), self._storage()
             version = self._version(registry, context, repin=self.repin)
-            target = partition_target(self.output_path, self.partition)  # first: a key that leads elsewhere is not looked for
-            found = partition_input(self.input, self.partition, storage)
+            target = target_of(self.output_path, self.partition)  # first: a key that leads elsewhere is not looked for
+            found = input_of(self.input, self.partition, storage)
             source = found if found.is_remote else found.open()  # in an object store even schemas cost requests: not for a no-op
             intent = self._open(registry, version, source, target, storage, context)
             if intent.already_live:
                 self._score_beside(registry, version, source, intent, storage, context)
                 return self._scored_before(registry, version, intent)
-            scored = self._score(registry, version, source.open(), intent, storage, context)
-            facts: dict[str, Any] = {"rows": scored.rows, "quarantined": scored.quarantined}
-            more: dict[str, Any] = {"null_predictions": scored.non_finite, "seconds": scored.seconds}
-            registry.commit_output(intent, Written(uri=scored.uri, digest=str(scored.digest), **facts, **more))
+            scored = self._score(registry, version, source.open(), placed(target, intent), intent, storage, context)
+            registry.commit_output(intent, _written(scored))
             self._score_beside(registry, version, source, intent, storage, context, seconds=scored.seconds)
         self._filled = Flow(reads=(source.path,), writes=(Wrote(uri=scored.uri, rows=scored.rows),))
         self._tell(version, scored)
+        facts: dict[str, Any] = {"rows": scored.rows, "quarantined": scored.quarantined}
         return self._result(version, intent, uri=scored.uri, non_finite=scored.non_finite, **facts)
 
     def _tell(self, version: ModelVersion, scored: Scored) -> None:
@@ -133,41 +142,54 @@ class BatchInferenceOperator(ScoringOperator):
             )
 
     def _open(
-        self, registry: Registry, version: ModelVersion, source: Input, target: str, storage: StorageOptions, context: Context
+        self, registry: Registry, version: ModelVersion, source: RowInput, target: Target, storage: StorageOptions, context: Context
     ) -> Intent:
         """The intent; a live output whose file somebody removed or tore is written again."""
         from airflow_registry.scoring.writer import holds_output
 
+        digest = source.digest()
         wanted: dict[str, Any] = {
             "partition": self.partition,
             "model": version.model,
             "version": version.number,
             "run": run_key(context),
-            "input_digest": str(source.digest()),
+            "input_digest": None if digest is None else str(digest),
             "input_digest_kind": source.digest_kind,
             "recipe": self._recipe(source),
         }
-        intent = registry.open_output(target, **wanted, force=self.force)
-        if intent.already_live and not holds_output(intent.output, storage):
+        intent = registry.open_output(ledger_name(target), **wanted, force=self.force)
+        if intent.already_live and not holds_output(placed(target, intent), storage):
             self.log.warning("The ledger says that %s is live, but what is there is not it: it is scored again.", intent.output)
-            intent = registry.open_output(target, **wanted, force=True)
+            intent = registry.open_output(intent.output, **wanted, force=True)
         return intent
 
-    def _recipe(self, source: Input) -> dict[str, Any]:
-        """What another version needs to score the same partition again."""
+    def _recipe(self, source: RowInput) -> dict[str, Any]:
+        """What another version needs to score the same partition again; of a table also how it was asked for, without an address."""
         names = ("keys", "proba", "max_quarantine_share", "registry_conn_id")
-        return {"operator": "batch_inference", "input": source.path, **{name: getattr(self, name) for name in names}}
+        tables: dict[str, Any] = {"output": self.output_path} if isinstance(self.output_path, dict) else {}
+        given = {"input": self.input if isinstance(self.input, dict) else source.path, **tables}
+        return {"operator": "batch_inference", **given, **{name: getattr(self, name) for name in names}}
 
     def _score(
-        self, registry: Registry, version: ModelVersion, source: Source, intent: Intent, storage: StorageOptions, context: Context
+        self,
+        registry: Registry,
+        version: ModelVersion,
+        source: RowSource,
+        target: Target,
+        intent: Intent,
+        storage: StorageOptions,
+        context: Context,
     ) -> Scored:
         from airflow_registry.scoring.engine import score_partition
+
+        def record(scored: Scored, transaction: Transaction) -> None:
+            registry.commit_output_within(transaction, intent, _written(scored))
 
         return score_partition(
             version.load(),
             version.signature,
             source,
-            intent.output,
+            target,
             provenance=_provenance(registry, version, source, intent, context),
             generation=intent.generation,
             keys=self.keys,
@@ -175,13 +197,14 @@ class BatchInferenceOperator(ScoringOperator):
             progress=self._progress(source),
             max_quarantine_share=self.max_quarantine_share,
             storage=storage,
+            record=record,
         )
 
     def _score_beside(
         self,
         registry: Registry,
         version: ModelVersion,
-        source: Input,
+        source: RowInput,
         intent: Intent,
         storage: StorageOptions,
         context: Context,
@@ -189,7 +212,7 @@ class BatchInferenceOperator(ScoringOperator):
         seconds: float | None = None,
     ) -> None:
         """Versions in SHADOW, after the champion's output is in place; also over what it has scored before."""
-        if not self.shadow or version.stage is not Stage.PRODUCTION:
+        if not self.shadow or version.stage is not Stage.PRODUCTION or isinstance(self.output_path, dict):
             return
         beside = Beside(
             registry=registry,
@@ -206,7 +229,7 @@ class BatchInferenceOperator(ScoringOperator):
         )
         beside.score_all()
 
-    def _progress(self, source: Source) -> Callable[[int], None]:
+    def _progress(self, source: RowSource) -> Callable[[int], None]:
         """A line in the log every ten seconds: a large partition must not look like a task that hangs."""
         last = time.monotonic()
 
@@ -229,7 +252,20 @@ class BatchInferenceOperator(ScoringOperator):
         return {**who, "partition": self.partition, "output": intent.output, "skipped": skipped, **facts}
 
 
-def _provenance(registry: Registry, version: ModelVersion, source: Input, intent: Intent, context: Context) -> Provenance:
+def _written(scored: Scored) -> Written:
+    from airflow_registry.domain.ledger import Written
+
+    return Written(
+        uri=scored.uri,
+        digest=str(scored.digest),
+        rows=scored.rows,
+        quarantined=scored.quarantined,
+        null_predictions=scored.non_finite,
+        seconds=scored.seconds,
+    )
+
+
+def _provenance(registry: Registry, version: ModelVersion, source: RowInput, intent: Intent, context: Context) -> Provenance:
     from airflow_registry.scoring.writer import Provenance
 
     run = run_key(context)
@@ -239,7 +275,7 @@ def _provenance(registry: Registry, version: ModelVersion, source: Input, intent
         digest=None if version.digest is None else str(version.digest),
         partition=intent.partition,
         input_digest=intent.input_digest,
-        input_digest_kind=source.digest_kind,
+        input_digest_kind=source.digest_kind or "",
         registry=str(registry.describe().get("registry_uid", "")),
         deployment=registry.deployment,
         dag_id=run.dag_id,

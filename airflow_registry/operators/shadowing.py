@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from airflow_registry.domain.names import RunKey
     from airflow_registry.domain.shadow import ShadowComparison
     from airflow_registry.objects.options import StorageOptions
-    from airflow_registry.scoring.source import Input
+    from airflow_registry.scoring.inputs import RowInput
     from airflow_registry.scoring.writer import Provenance
     from airflow_registry.service.protocol import Registry
 
@@ -79,7 +79,7 @@ class Beside:
 
     registry: Registry
     champion: Intent
-    source: Input
+    source: RowInput
     base: str
     seconds: float | None
     champion_seconds: float | None

@@ -34,17 +34,21 @@ from airflow_registry.scoring.output import (
     parse_manifest,
     refuse_older,
 )
+from airflow_registry.scoring.parts import PARTS, named_parts
 from airflow_registry.scoring.staging import described
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import pyarrow as pa
+
     from airflow_registry.objects.base import ObjectClient
     from airflow_registry.objects.options import StorageOptions
     from airflow_registry.scoring.output import Provenance, Staged
+    from airflow_registry.scoring.places import Record
 
 CLAIM = "writing"
-_ATTEMPTS = 10  # each failed one means that another writer got on
+ATTEMPTS = 10  # each failed one means that another writer got on
 
 
 def open_object_folder(uri: str, storage: StorageOptions | None) -> ObjectFolder:
@@ -80,6 +84,10 @@ class ObjectFolder:
         """The key of a file in the folder."""
         return join(self._key, name)
 
+    def uri(self, file: str) -> str:
+        """The address of an object in it."""
+        return f"{self.name}/{file}"
+
     def manifest(self) -> dict[str, Any] | None:
         """The manifest that is in place; None if there is none, or only a claim of one that never came."""
         found, _ = self.look()
@@ -92,7 +100,15 @@ class ObjectFolder:
         except ManifestMismatchError:
             return False
         named = {file["name"]: file.get("version") for file in (found or {}).get("files", ())}
+        if named_parts(found):
+            there = self.part_versions()
+            return all(there.get(name) == version for name, version in named.items())
         return DATA_NAME in named and all(self.condition(name).version == version for name, version in named.items())
+
+    def part_versions(self) -> dict[str, str]:
+        """The versions of the parts that are there, by their names in the folder; one listing, however many there are."""
+        start = len(self.key("x")) - 1
+        return {found.key[start:]: found.version for found in self.client.list(f"{self.key(PARTS)}/")}
 
     def look(self) -> tuple[dict[str, Any], Condition]:
         """What stands in the manifest, {} if there is none, and what a write that replaces it must find.
@@ -125,7 +141,7 @@ class ObjectFolder:
             yield stage
 
     def _content(self) -> tuple[bytes | None, Condition]:
-        for _ in range(_ATTEMPTS):
+        for _ in range(ATTEMPTS):
             found = self.client.head(self.key(MANIFEST_NAME))
             if found is None:
                 return None, ABSENT
@@ -138,7 +154,7 @@ class ObjectFolder:
     def restless(self) -> StorageUnavailableError:
         """The error of those who were overtaken again and again."""
         return StorageUnavailableError(
-            f"{self.name} was replaced {_ATTEMPTS} times while it was looked at. Nothing was published; run this again when its other "
+            f"{self.name} was replaced {ATTEMPTS} times while it was looked at. Nothing was published; run this again when its other "
             "writers are done."
         )
 
@@ -156,13 +172,16 @@ class ObjectStage:
         """A path in the temporary folder."""
         return f"{self._folder}/{name}"
 
+    def expect(self, name: str, schema: pa.Schema) -> None:
+        """An object can hold anything."""
+
     def seal(self, name: str, rows: int) -> Staged:
         """Look at it; the disk is only its way."""
         return described(self.path(name), rows)
 
-    def publish(self, data: Staged, quarantine: Staged | None) -> None:
+    def publish(self, data: Staged, quarantine: Staged | None, record: Record | None = None) -> None:  # noqa: ARG002  for databases
         """Try until nobody came between; a newer writer ends it."""
-        for _ in range(_ATTEMPTS):
+        for _ in range(ATTEMPTS):
             try:
                 self._publish(data, quarantine)
             except PreconditionError:
@@ -178,25 +197,27 @@ class ObjectStage:
     def _publish(self, data: Staged, quarantine: Staged | None) -> None:
         files = {name: file for name, file in ((QUARANTINE_NAME, quarantine), (DATA_NAME, data)) if file is not None}
         seen = {name: self._place.condition(name) for name in files}  # before the claim: see the invariants
-        manifest_seen = self._claim()
+        replaced, manifest_seen = self._claim()
         versions = {name: self._upload(name, file, seen[name]) for name, file in files.items()}
         manifest = manifest_of(self._provenance, self._generation, data, quarantine)
         for file in manifest["files"]:
             file["version"] = versions[file["name"]]
         self._write_manifest(manifest, manifest_seen)
+        for part in named_parts(replaced):  # their names are never used again, so nobody's newer ones are hit
+            self._place.client.delete(self._place.key(part["name"]))
 
     def _upload(self, name: str, file: Staged, condition: Condition) -> str:
         return self._place.client.upload(file.path, self._place.key(name), digest=file.digest, condition=condition).version
 
-    def _claim(self) -> Condition:
-        """Say in the manifest, beside what it says already, that this generation writes."""
+    def _claim(self) -> tuple[dict[str, Any], Condition]:
+        """Say in the manifest, beside what it says already, that this generation writes; returns what it said."""
         found, condition = self._place.look_or_repair()
         self.refuse_older(found)
         claim = {name: getattr(self._provenance, name) for name in ("model", "version", "registry", "run_id")}
         claim["generation"] = self._generation
         if found.get(CLAIM) == claim:
-            return condition
-        return self._write_manifest({"schema": 1, **found, CLAIM: claim}, condition)
+            return found, condition
+        return found, self._write_manifest({"schema": 1, **found, CLAIM: claim}, condition)
 
     def _write_manifest(self, manifest: dict[str, Any], condition: Condition) -> Condition:
         content = manifest_text(manifest).encode()

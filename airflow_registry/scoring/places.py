@@ -15,31 +15,44 @@ import re
 import secrets
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from airflow_registry.errors import ManifestMismatchError
 from airflow_registry.objects.dispatch import is_object_uri
 from airflow_registry.scoring.files import local_path, storage_fault
 from airflow_registry.scoring.output import DATA_NAME, MANIFEST_NAME, QUARANTINE_NAME, conflict, manifest_of, manifest_text, parse_manifest
 from airflow_registry.scoring.output import refuse_older as refuse
+from airflow_registry.scoring.parts import PARTS, named_parts
 from airflow_registry.scoring.staging import described, writing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
+
+    import pyarrow as pa
 
     from airflow_registry.objects.options import StorageOptions
     from airflow_registry.scoring.output import Provenance, Staged
+    from airflow_registry.sql.data.replace import TablePartition
+    from airflow_registry.sql.store import Transaction
+
+Target: TypeAlias = "str | os.PathLike[str] | TablePartition"
+"""A folder, wherever it is, or the rows that a partition has in a table."""
+Record: TypeAlias = "Callable[[Transaction], None]"
+"""What a place that has transactions does in the one that publishes, right before its end."""
 
 _UNFINISHED = re.compile(r"\.predictions\.(\d+)\.[0-9a-f]+\.(tmp|manifest|quarantine)")
 
 
 class Place(Protocol):
-    """A partition's folder, wherever it is."""
+    """Where a partition's predictions are: a folder, or rows of a table."""
 
     @property
     def name(self) -> str:
         """Its absolute path or URI, without a trailing slash."""
+
+    def uri(self, file: str) -> str:
+        """The address of the data object, or of what was set aside."""
 
     def manifest(self) -> dict[str, Any] | None:
         """The manifest that is in place; None if there is none.
@@ -69,6 +82,13 @@ class Stage(Protocol):
     def path(self, name: str) -> str:
         """A local path for the unfinished file of that name."""
 
+    def expect(self, name: str, schema: pa.Schema) -> None:
+        """Hear what the rows of that file look like, before there are many of them.
+
+        Raises:
+            InvalidInputError: If the place cannot hold such rows.
+        """
+
     def seal(self, name: str, rows: int) -> Staged:
         """Look at a finished file of that name.
 
@@ -76,20 +96,24 @@ class Stage(Protocol):
             OutputConflictError: If a newer generation removed it.
         """
 
-    def publish(self, data: Staged, quarantine: Staged | None) -> None:
-        """Put what was set aside, the data object and the manifest in place, in this order.
+    def publish(self, data: Staged, quarantine: Staged | None, record: Record | None = None) -> None:
+        """Put what was set aside, the data object and the manifest in place, in this order; or all at once, and `record` with it.
 
         Raises:
             OutputConflictError: If a newer generation wrote meanwhile.
         """
 
 
-def open_place(target: str | os.PathLike[str], storage: StorageOptions | None = None) -> Place:
-    """The place that a path or URI means.
+def open_place(target: Target, storage: StorageOptions | None = None) -> Place:
+    """The place that a path, a URI or a table's partition means.
 
     Raises:
         InvalidInputError: If it means none.
     """
+    if not isinstance(target, (str, os.PathLike)):
+        from airflow_registry.scoring.sql_place import TablePlace
+
+        return TablePlace(target)
     text = os.fspath(target)
     if is_object_uri(text):
         from airflow_registry.scoring.bucket import open_object_folder
@@ -108,6 +132,10 @@ class Folder:
     def __init__(self, name: str) -> None:
         self.name = name
 
+    def uri(self, file: str) -> str:
+        """The path of a file in it."""
+        return f"{self.name}/{file}"
+
     def manifest(self) -> dict[str, Any] | None:
         """The manifest that is in place; None if there is none."""
         path = Path(self.name, MANIFEST_NAME)
@@ -119,7 +147,13 @@ class Folder:
             raise storage_fault(error, f"Reading {path}") from error
 
     def holds_output(self) -> bool:
-        """Whether there is a data object; a rename cannot tear it."""
+        """Whether the parts that the manifest names are there, or else a data object; a rename cannot tear it."""
+        with suppress(ManifestMismatchError):
+            manifest = self.manifest() or {}
+            if named_parts(manifest):
+                from airflow_registry.scoring.parts_in_folder import are_there
+
+                return are_there(self.name, manifest)
         return Path(self.name, DATA_NAME).is_file()
 
     @contextmanager
@@ -129,7 +163,7 @@ class Folder:
         with writing(self.name):
             _make_folder(self.name)
             stage.refuse_older()
-            _sweep(self.name, generation)
+            _sweep(self, generation)
         try:
             yield stage
         finally:
@@ -149,6 +183,9 @@ class FolderStage:
         """A hidden path in the folder."""
         return f"{self._stem}.{_SUFFIXES[name]}"
 
+    def expect(self, name: str, schema: pa.Schema) -> None:
+        """A file can hold anything."""
+
     def seal(self, name: str, rows: int) -> Staged:
         """Bring it to the disk, so that a rename can be believed."""
         path = self.path(name)
@@ -156,10 +193,10 @@ class FolderStage:
             _flush(path)
             return described(path, rows)
 
-    def publish(self, data: Staged, quarantine: Staged | None) -> None:
+    def publish(self, data: Staged, quarantine: Staged | None, record: Record | None = None) -> None:  # noqa: ARG002  for databases
         """Rename, under a lock."""
         aside = () if quarantine is None else (QUARANTINE_NAME,)
-        with writing(self._folder.name), self._not_taken_away(), _locked(self._folder.name):
+        with writing(self._folder.name), self._not_taken_away(), locked_folder(self._folder.name):
             self.refuse_older()
             self._write_manifest(data, quarantine)
             for name in (*aside, DATA_NAME, MANIFEST_NAME):
@@ -199,12 +236,16 @@ class FolderStage:
 _SUFFIXES = {DATA_NAME: "tmp", QUARANTINE_NAME: "quarantine", MANIFEST_NAME: "manifest"}
 
 
-def _sweep(folder: str, generation: int) -> None:
+def _sweep(folder: Folder, generation: int) -> None:
     """Remove what killed writers left, and take the unfinished files away from older ones that still live."""
-    for name in os.listdir(folder):  # noqa: PTH208  names are what is looked at
+    for name in os.listdir(folder.name):  # noqa: PTH208  names are what is looked at
         found = _UNFINISHED.fullmatch(name)
         if found and int(found[1]) < generation:
-            Path(folder, name).unlink(missing_ok=True)
+            Path(folder.name, name).unlink(missing_ok=True)
+        if name == PARTS:
+            from airflow_registry.scoring.parts_in_folder import sweep_parts
+
+            sweep_parts(folder, generation)
 
 
 def _make_folder(folder: str) -> None:
@@ -223,7 +264,7 @@ def _flush(path: str) -> None:
 
 
 @contextmanager
-def _locked(folder: str) -> Iterator[None]:
+def locked_folder(folder: str) -> Iterator[None]:
     """One publisher at a time in a folder; the lock ends with the process, so a killed one blocks nobody."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -7,6 +7,7 @@ rows and the provenance only: rows are cut into fixed row groups, and nothing in
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_registry.errors import InvalidInputError, NotFoundError
@@ -26,12 +27,13 @@ from airflow_registry.scoring.trees import open_tree
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import pyarrow as pa
 
     from airflow_registry.objects.options import StorageOptions
-    from airflow_registry.scoring.places import Place, Stage
+    from airflow_registry.scoring.places import Place, Stage, Target
+    from airflow_registry.sql.store import Transaction
 
 __all__ = [
     "DATA_NAME",
@@ -92,11 +94,12 @@ class Output:
         if batch.num_rows:
             self._add(QUARANTINE_NAME, batch)
 
-    def commit(self, *, rows_in: int) -> WrittenFile:
+    def commit(self, *, rows_in: int, record: Callable[[WrittenFile, Transaction], None] | None = None) -> WrittenFile:
         """Publish.
 
         Args:
             rows_in: Rows that were read (count): each must have been scored or set aside.
+            record: Called in the transaction that publishes, where the place is a database; what it raises undoes all.
 
         Raises:
             CorruptionError: If the rows do not add up; nothing is published.
@@ -110,15 +113,16 @@ class Output:
         data, quarantine = staged[DATA_NAME], staged.get(QUARANTINE_NAME)
         quarantined = 0 if quarantine is None else quarantine.rows
         check_rows(self._place.name, rows_in=rows_in, scored=data.rows, quarantined=quarantined)
-        self._stage.publish(data, quarantine)
-        return WrittenFile(
-            path=f"{self._place.name}/{DATA_NAME}",
+        written = WrittenFile(
+            path=self._place.uri(DATA_NAME),
             digest=data.digest,
             rows=data.rows,
             size_bytes=data.size_bytes,
             quarantined=quarantined,
-            quarantine_path=None if quarantine is None else f"{self._place.name}/{QUARANTINE_NAME}",
+            quarantine_path=None if quarantine is None else self._place.uri(QUARANTINE_NAME),
         )
+        self._stage.publish(data, quarantine, None if record is None else partial(record, written))
+        return written
 
     def close(self) -> None:
         """Let go of the unfinished files; what was committed stays."""
@@ -130,18 +134,17 @@ class Output:
         file.add(batch)
 
     def _open(self, name: str, schema: pa.Schema) -> StagedRows:
+        self._stage.expect(name, schema)
         self._files[name] = file = StagedRows(self._stage.path(name), schema.with_metadata(self._metadata))
         return file
 
 
 @contextmanager
-def open_output(
-    target: str | os.PathLike[str], *, provenance: Provenance, generation: int, storage: StorageOptions | None = None
-) -> Iterator[Output]:
+def open_output(target: Target, *, provenance: Provenance, generation: int, storage: StorageOptions | None = None) -> Iterator[Output]:
     """Begin to replace the output of one partition; `commit` on what this gives publishes it.
 
     Args:
-        target: The partition's folder; made if it is absent.
+        target: The partition's folder, made if it is absent; or its rows in a table.
         provenance: Stored in the files and in the manifest.
         generation: The right to write this partition, from the ledger's intent.
         storage: How object stores are reached.
@@ -161,7 +164,7 @@ def open_output(
 
 
 def write_predictions(
-    target: str | os.PathLike[str],
+    target: Target,
     batches: Iterable[pa.RecordBatch],
     *,
     schema: pa.Schema,
@@ -193,7 +196,7 @@ def write_predictions(
         return out.commit(rows_in=rows)
 
 
-def read_manifest(folder: str | os.PathLike[str], storage: StorageOptions | None = None) -> dict[str, Any] | None:
+def read_manifest(folder: Target, storage: StorageOptions | None = None) -> dict[str, Any] | None:
     """The manifest of a partition's folder; None if there is none.
 
     Raises:
@@ -202,7 +205,7 @@ def read_manifest(folder: str | os.PathLike[str], storage: StorageOptions | None
     return open_place(folder, storage).manifest()
 
 
-def holds_output(target: str | os.PathLike[str], storage: StorageOptions | None = None) -> bool:
+def holds_output(target: Target, storage: StorageOptions | None = None) -> bool:
     """Whether a partition's output is where the ledger says that it is.
 
     Raises:
