@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from airflow_registry.modeling.base import Model as Model
     from airflow_registry.modeling.trained import Trained as Trained
     from airflow_registry.service.registry import ModelRegistry as ModelRegistry
+    from airflow_registry.service.watch.verbs import watch_pointer as watch_pointer
 
 _HOMES = {
     "PARTITION": "airflow_registry.champion",
@@ -49,6 +50,7 @@ _HOMES = {
     "partition": "airflow_registry.champion",
     "production": "airflow_registry.champion",
     "retrain_asset": "airflow_registry.assets",
+    "watch_pointer": "airflow_registry.service.watch.verbs",
 }
 
 __all__ = [
@@ -71,6 +73,7 @@ __all__ = [
     "partition",
     "production",
     "retrain_asset",
+    "watch_pointer",
 ]
 
 

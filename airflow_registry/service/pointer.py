@@ -28,6 +28,8 @@ def point(core: Core, model: ModelName, number: int | None, revision: int) -> st
         "version": number,
         "remote_path": None if champion is None else champion.remote_path,
         "digest": None if champion is None else champion.digest,
+        "format": None if champion is None else champion.artifact.format,
+        "size_bytes": None if champion is None else champion.artifact.size_bytes,
         "registry_uid": core.registry_uid,
     }
     return core.artifacts.write_pointer(row.name, payload, revision)

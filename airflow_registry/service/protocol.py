@@ -12,7 +12,7 @@ from airflow_registry.domain.burn_in import GRACE, MIN_ROWS
 from airflow_registry.domain.shadow import NEWEST
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from airflow_registry.domain.audit import AuditHead
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from airflow_registry.domain.report import ModelReport
     from airflow_registry.domain.shadow import Agreement, Kind, ShadowComparison, ShadowReport
     from airflow_registry.domain.stage import Stage
+    from airflow_registry.service.watch.handle import Watch
+    from airflow_registry.service.watch.seen import Followed
     from airflow_registry.sql.store import Transaction
 
 
@@ -330,6 +332,18 @@ class Registry(Protocol):
         run: RunKey | None = None,
     ) -> Intent | None:
         """Write the intent to score a partition of a recall again; None if somebody else has written it, or is at it."""
+
+    def watch(
+        self,
+        model: str,
+        *,
+        stage: str = "PRODUCTION",
+        poll_s: float = 5.0,
+        required: bool = True,
+        load: Callable[[Followed], Any] | None = None,
+        warm_up: Callable[[Any], object] | None = None,
+    ) -> Watch:
+        """The model of a stage, for a service that answers requests: changed while it runs, and served on when the registry is away."""
 
     def report(self, ref: str) -> ModelReport:
         """Everything that is stored about one version, read at one moment: for a model card, an audit, a review."""

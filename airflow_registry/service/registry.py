@@ -20,6 +20,7 @@ from airflow_registry.service.original import OriginalInterface
 from airflow_registry.service.people.verbs import PeopleInterface
 from airflow_registry.service.promote import Order
 from airflow_registry.service.recall.verbs import RecallInterface
+from airflow_registry.service.watch.verbs import WatchingInterface
 from airflow_registry.service.within import WithinInterface
 from airflow_registry.sql import view
 from airflow_registry.sql.store import Store
@@ -44,7 +45,14 @@ if TYPE_CHECKING:
 
 
 class ModelRegistry(
-    OriginalInterface, AuditInterface, JudgingInterface, PeopleInterface, ObservingInterface, RecallInterface, WithinInterface
+    OriginalInterface,
+    AuditInterface,
+    JudgingInterface,
+    PeopleInterface,
+    ObservingInterface,
+    RecallInterface,
+    WithinInterface,
+    WatchingInterface,
 ):
     """The registry on one database and one artifact store.
 

@@ -12,6 +12,8 @@ import sqlite3
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy.pool import StaticPool
+
 from airflow_registry.sql.borrowed import lent
 from airflow_registry.sql.engine import make_engine, shown
 from airflow_registry.sql.failures import commit_errors, driver_errors
@@ -93,6 +95,11 @@ class Store:
     def engine(self) -> Engine:
         """For the package's own migrations and views."""
         return self._engine
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several threads may use it at once: not if it is one connection, the caller's or one that holds a database in memory."""
+        return not isinstance(self._engine.pool, StaticPool)
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:

@@ -116,6 +116,12 @@ def newest_in_stage(model_id: int, stage: str) -> Select[Any]:
     return there.order_by(versions.c.number.desc()).limit(1)
 
 
+def changes_of(model_id: int) -> Select[Any]:
+    """A number that grows whenever a version is registered or a stage changes."""
+    moves = select(func.coalesce(func.max(promotions.c.id), 0)).where(promotions.c.model_id == model_id).scalar_subquery()
+    return select(models.c.next_number + moves).where(models.c.id == model_id)
+
+
 def champion_of(model_id: int) -> Select[Any]:
     """The champion's cell with the version's number."""
     joined = champions.outerjoin(versions, versions.c.id == champions.c.version_id)
