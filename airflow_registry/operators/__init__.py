@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from airflow_registry.operators.register import RegisterModelOperator
     from airflow_registry.operators.resolve import ResolveModelOperator
     from airflow_registry.operators.rollback import RollbackModelOperator
+    from airflow_registry.operators.tables import SqlInput, SqlOutput
     from airflow_registry.operators.unscored_partitions import UnscoredPartitionsOperator
 
 __all__ = [
@@ -29,6 +30,8 @@ __all__ = [
     "RegisterModelOperator",
     "ResolveModelOperator",
     "RollbackModelOperator",
+    "SqlInput",
+    "SqlOutput",
     "UnscoredPartitionsOperator",
 ]
 
@@ -43,6 +46,8 @@ _MODULES = {
     "RegisterModelOperator": "register",
     "ResolveModelOperator": "resolve",
     "RollbackModelOperator": "rollback",
+    "SqlInput": "tables",
+    "SqlOutput": "tables",
     "UnscoredPartitionsOperator": "unscored_partitions",
 }
 

@@ -18,6 +18,19 @@ if TYPE_CHECKING:
     from airflow_registry.scoring.inputs import RowInput
     from airflow_registry.scoring.places import Target
 
+__all__ = [
+    "GivenInput",
+    "GivenOutput",
+    "SqlInput",
+    "SqlOutput",
+    "input_of",
+    "ledger_name",
+    "placed",
+    "plain_input",
+    "plain_output",
+    "target_of",
+]
+
 GivenInput: TypeAlias = "str | SqlInput | Mapping[str, Any]"
 GivenOutput: TypeAlias = "str | SqlOutput | Mapping[str, Any]"
 

@@ -43,7 +43,7 @@ def named(request):
 
 
 def test_all_operators_are_exported_sorted_and_tested_here():
-    assert package.__all__ == sorted(package.__all__) == sorted(REQUIRED)
+    assert package.__all__ == sorted(package.__all__) == sorted([*REQUIRED, "SqlInput", "SqlOutput"])
     assert set(package.__all__) <= set(dir(package))
     with pytest.raises(AttributeError, match="no attribute 'NoSuchOperator'"):
         _ = package.NoSuchOperator
