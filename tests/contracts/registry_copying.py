@@ -52,7 +52,7 @@ class Copying(RegistryBase):
         registry.register("lead")
         made = source.register(
             "Lead", weights_file, metrics={"auc": 0.9, "nan": float("nan")}, datasets=[Dataset("leads", rows=5)], change_note="more",
-            parameters={"depth": 3}, tags={"a": "b"}, run=run("monday"), lineage=Lineage(git_commit="c" * 40, trained_by="ada"),
+            parameters={"depth": 3}, tags={"a": "b"}, run=run("monday"), lineage=Lineage(git_commit="c" * 40, trained_by="approver"),
         )  # fmt: skip
         decision = source.decide("lead", 1, policy=POLICY)
         source.promote("lead", 1, decision=decision)
@@ -62,7 +62,7 @@ class Copying(RegistryBase):
         assert Path(copy.remote_path).is_relative_to(registry.core.settings.artifacts)
         assert (copy.change_note, copy.parameters, copy.tags, copy.datasets) == ("more", {"depth": 3}, {"a": "b"}, made.datasets)
         lineage = copy.lineage
-        assert (lineage.git_commit, lineage.trained_by, lineage.deployment, lineage.dag_id) == ("c" * 40, "ada", "default", None)
+        assert (lineage.git_commit, lineage.trained_by, lineage.deployment, lineage.dag_id) == ("c" * 40, "approver", "default", None)
         origin = registry.get("lead:2").origin
         assert origin == copy.origin
         expected = {

@@ -281,12 +281,12 @@ class Judging(RegistryBase):
             {"approval": {"people": 1, "within": "3d"}}, {"champion_not_older_than": "30d"}, {"metric": "auc", "at_least": 0.95},
         )  # fmt: skip
         registry.decide("lead", 2, policy=rules)
-        registry.vote("lead", 2, policy=rules, by="ada")
+        registry.vote("lead", 2, policy=rules, by="approver")
         waived = registry.waive("lead", 2, rule="auc at least 0.95", reason="known", expires=timedelta(days=1), by="cy")
         decision = registry.decide("lead", 2, policy=rules)
         assert {Ruling.PASSED, Ruling.FAILED, Ruling.WAIVED} <= {reason.ruling for reason in decision.reasons}
         clock.advance(days=2)
-        registry.vote("lead", 2, policy=rules, by="ada", choice="reject")
+        registry.vote("lead", 2, policy=rules, by="approver", choice="reject")
         clock.advance(days=40)
         registry.withdraw_waiver(waived.uid, reason="no more", by="cy")
         measured({2: 0.1, 1: 0.9})

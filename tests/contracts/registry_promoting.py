@@ -242,8 +242,8 @@ class Promoting(RegistryBase):
 
     def test_archiving_the_champion_leaves_none_and_counts_as_a_change(self, registry, lead):
         registry.promote("lead", 1, reason="x")
-        moved = registry.move("lead", 1, "ARCHIVED", reason="unsafe", by="ada")
-        assert (moved.revision, moved.by, moved.reason) == (2, "ada", "unsafe")
+        moved = registry.move("lead", 1, "ARCHIVED", reason="unsafe", by="approver")
+        assert (moved.revision, moved.by, moved.reason) == (2, "approver", "unsafe")
         with pytest.raises(NoChampionError):
             registry.production("lead")
         assert registry.promote("lead", 2, reason="x").revision == 3
@@ -252,9 +252,9 @@ class Promoting(RegistryBase):
     def test_a_rollback_brings_back_the_previous_holder_not_the_number_before(self, registry, lead):
         registry.promote("lead", 1, reason="x")
         registry.promote("lead", 3, reason="x")
-        back = registry.rollback("lead", reason="scores look wrong", by="ada")
+        back = registry.rollback("lead", reason="scores look wrong", by="approver")
         assert (back.number, back.from_stage, back.replaced, back.revision) == (1, Stage.ARCHIVED, 3, 3)
-        assert (back.by, back.reason, registry.production("lead").number) == ("ada", "scores look wrong", 1)
+        assert (back.by, back.reason, registry.production("lead").number) == ("approver", "scores look wrong", 1)
         assert registry.get("lead:3").stage is Stage.ARCHIVED
 
     def test_rolling_back_twice_goes_back_two_holders_and_never_forward(self, registry, lead):

@@ -133,7 +133,7 @@ class Registering(RegistryBase):
             tags={"team": "risk"},
             runtime=RuntimeMetrics(training_seconds=1.5, peak_memory_bytes=2**40),
             lineage=Lineage(
-                published_by="ada", trained_by="grace", bundle_name="dags", bundle_version="abc", git_commit="c" * 40,
+                published_by="approver", trained_by="grace", bundle_name="dags", bundle_version="abc", git_commit="c" * 40,
                 container_image="repo/image@sha256:1", packages={"numpy": "2"},
             ),
             run=run(map_index=4),
@@ -145,7 +145,7 @@ class Registering(RegistryBase):
         assert read.parameters == {"depth": 3, "rates": [0.1, 0.2], "nested": {"on": True, "none": None}}
         assert read.datasets == (data, Dataset("extra"))
         assert (read.lineage.dag_id, read.lineage.run_id, read.lineage.task_id, read.lineage.map_index) == ("train", "monday", "fit", 4)
-        assert (read.lineage.published_by, read.lineage.trained_by, read.lineage.git_commit) == ("ada", "grace", "c" * 40)
+        assert (read.lineage.published_by, read.lineage.trained_by, read.lineage.git_commit) == ("approver", "grace", "c" * 40)
 
     def test_what_nobody_says_is_filled_in(self, registry, monkeypatch):
         lineage = registry.register("lead").lineage

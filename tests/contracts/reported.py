@@ -69,7 +69,7 @@ def tell(registry, folder, clock=None):
         datasets=(Dataset("flights", uri="s3://lake/flights/", digest=DIGEST, rows=400),),
         runtime=RuntimeMetrics(training_seconds=12.5, peak_memory_bytes=3 << 20),
         lineage=Lineage(
-            published_by="pat",
+            published_by="trainer",
             trained_by="tim",
             git_commit=GIT,
             container_image="img:7",
@@ -88,7 +88,7 @@ def tell(registry, folder, clock=None):
     assert refused.outcome == "REFUSED", [reason.text for reason in refused.reasons]
     _advance(clock)
     registry.waive("late", 2, rule=RULE, reason=f"the border is a typing error {HARMFUL}", expires="7d", by="wanda")
-    registry.vote("late", 2, policy=POLICY, by="ada", comment=f"looked at it {HARMFUL}")
+    registry.vote("late", 2, policy=POLICY, by="approver", comment=f"looked at it {HARMFUL}")
     registry.promote("late", 2, decision=registry.decide("late", 2, policy=POLICY), by="robot")
     _use(registry, folder)
     return path

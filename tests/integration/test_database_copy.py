@@ -180,7 +180,7 @@ def test_a_source_that_is_not_there_or_not_of_this_release_is_refused(lived_in, 
 
 def test_a_target_that_is_out_of_reach_is_named_without_its_password(lived_in, tmp_path):
     with pytest.raises(StorageUnavailableError, match="did not answer") as caught:
-        copy_database(lived_in, f"postgresql://ada:secret@/registry?host={tmp_path}")
+        copy_database(lived_in, f"postgresql://approver:secret@/registry?host={tmp_path}")
     assert "secret" not in str(caught.value)
 
 

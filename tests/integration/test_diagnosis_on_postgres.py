@@ -65,7 +65,7 @@ def test_the_least_rights_are_enough_for_everything_and_doctor_says_so(role):
     assert not [one for one in told if "rewrite history" in one]
     registry = ModelRegistry.from_settings(settings)
     registry.register("lead", metrics={"auc": 0.9}, run=RUN, change_note="x")
-    registry.describe_model("lead", owner="ada")
+    registry.describe_model("lead", owner="approver")
     policy = {"schema": 1, "rules": [{"metric": "auc", "at_least": 0.5}]}
     registry.promote("lead", 1, decision=registry.decide("lead", 1, policy=policy))
     registry.pin("lead", RUN, acknowledges=["score"])

@@ -252,7 +252,7 @@ class TestRegistryOnPostgres(RegistryContract):
 
     def test_a_server_that_is_not_there_is_out_of_reach_and_no_password_is_shown(self, tmp_path):
         with pytest.raises(StorageUnavailableError, match="did not answer") as caught:
-            ModelRegistry(f"postgresql://ada:secret@/registry?host={tmp_path}")
+            ModelRegistry(f"postgresql://approver:secret@/registry?host={tmp_path}")
         assert "secret" not in str(caught.value)
         assert caught.value.retryable
 

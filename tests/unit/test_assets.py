@@ -69,7 +69,7 @@ def test_a_promotion_rings_the_public_bell_through_the_alias():
         replaced=6,
         decision="d",
         reason=None,
-        by="ada",
+        by="approver",
         at=datetime(2026, 1, 1, tzinfo=UTC),
     )
     emit_promotion({"outlet_events": events}, promotion, remote_path="/models/m/7")

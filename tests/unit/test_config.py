@@ -86,9 +86,9 @@ def test_the_default_is_in_airflow_home():
 
 
 def test_without_airflow_home_it_is_in_the_user_s_folder(monkeypatch):
-    monkeypatch.setenv("HOME", "/home/ada")
-    assert resolve(environ={}).database_url == "sqlite:////home/ada/airflow/airflow_registry.db"
-    assert resolve(environ={"AIRFLOW_HOME": "~/other"}).artifacts == "/home/ada/other/airflow_registry_artifacts"
+    monkeypatch.setenv("HOME", "/home/approver")
+    assert resolve(environ={}).database_url == "sqlite:////home/approver/airflow/airflow_registry.db"
+    assert resolve(environ={"AIRFLOW_HOME": "~/other"}).artifacts == "/home/approver/other/airflow_registry_artifacts"
 
 
 @pytest.mark.parametrize("empty", ["", None])
@@ -111,12 +111,12 @@ def test_the_process_s_own_environment_is_read_when_none_is_given(monkeypatch):
 @pytest.mark.parametrize(
     ("dsn", "complete"),
     [
-        ("postgresql://ada@host/db", "postgresql://ada:p%40ss%2F%3A@host/db"),
-        ("postgresql://ada:@host/db", "postgresql://ada:p%40ss%2F%3A@host/db"),
-        ("postgresql://ada:own@host/db", "postgresql://ada:own@host/db"),
-        ("postgresql://ada@host:5432/db?sslmode=require", "postgresql://ada:p%40ss%2F%3A@host:5432/db?sslmode=require"),
-        ("postgresql://ada@[::1]:5432/db", "postgresql://ada:p%40ss%2F%3A@[::1]:5432/db"),
-        ("postgresql://ada@/db?host=/run/postgres", "postgresql://ada:p%40ss%2F%3A@/db?host=/run/postgres"),
+        ("postgresql://approver@host/db", "postgresql://approver:p%40ss%2F%3A@host/db"),
+        ("postgresql://approver:@host/db", "postgresql://approver:p%40ss%2F%3A@host/db"),
+        ("postgresql://approver:own@host/db", "postgresql://approver:own@host/db"),
+        ("postgresql://approver@host:5432/db?sslmode=require", "postgresql://approver:p%40ss%2F%3A@host:5432/db?sslmode=require"),
+        ("postgresql://approver@[::1]:5432/db", "postgresql://approver:p%40ss%2F%3A@[::1]:5432/db"),
+        ("postgresql://approver@/db?host=/run/postgres", "postgresql://approver:p%40ss%2F%3A@/db?host=/run/postgres"),
         ("postgresql:///db?host=/run/x@y", "postgresql:///db?host=/run/x@y"),
         ("postgresql://host/db", "postgresql://host/db"),
         ("sqlite:////srv/a@b.db", "sqlite:////srv/a@b.db"),
@@ -132,12 +132,12 @@ def test_the_password_arrives_as_it_was_typed():
     from airflow_registry.sql.engine import parse_url
 
     for password in ("p@ss", "a/b:c?d#e", "%41", "größe 🦉", "'; DROP--"):
-        connection = ConnectionFields(conn_id="c", database_dsn="postgresql://ada@host/db", password=password)
+        connection = ConnectionFields(conn_id="c", database_dsn="postgresql://approver@host/db", password=password)
         assert parse_url(resolve(connection=connection, environ={}).database_url).password == password
 
 
 def test_no_secret_is_shown():
-    connection = ConnectionFields(conn_id="c", database_dsn="postgresql://ada@host/db", password="s3cret")
+    connection = ConnectionFields(conn_id="c", database_dsn="postgresql://approver@host/db", password="s3cret")
     assert "s3cret" not in repr(connection) + repr(resolve(connection=connection, environ={}))
 
 

@@ -88,7 +88,7 @@ def data_engine(database: str | Engine) -> Engine:
 def address_of(database: str | Engine) -> str:
     """What a database is called: without user, password and the settings of one client.
 
-    >>> address_of("postgresql://ada:secret@db.example.org:5432/lake?sslmode=require")
+    >>> address_of("postgresql://approver:secret@db.example.org:5432/lake?sslmode=require")
     'postgresql://db.example.org/lake'
     """
     url = database.url if isinstance(database, Engine) else _url(database)

@@ -57,7 +57,7 @@ def test_a_reader_that_has_seen_enough_ends_the_command_quietly(registry, size):
 
 def test_ctrl_c_is_one_line_and_exit_code_130():
     with socket.create_server(("127.0.0.1", 0)) as silent:  # a database that takes the call and never answers
-        address = f"postgresql://ada:s3cret@127.0.0.1:{silent.getsockname()[1]}/registry"
+        address = f"postgresql://approver:s3cret@127.0.0.1:{silent.getsockname()[1]}/registry"
         command = subprocess.Popen(
             [PROGRAM, "models", "--database", address],
             stdout=subprocess.PIPE,

@@ -16,7 +16,7 @@ def lead(registry):
     """Two versions, the first promoted by a person: four entries."""
     registry.register("lead", change_note="more rows")
     registry.register("lead")
-    registry.promote("lead", 1, reason="ann asked for it")
+    registry.promote("lead", 1, reason="auditor asked for it")
     registry.register("churn")
     return registry
 
@@ -34,11 +34,11 @@ def test_who_did_what_is_listed_newest_last(lead, command, answer):
     lines = command("audit", "list")[1].splitlines()
     assert [line.split()[0] for line in lines] == ["entry", "1", "2", "3", "4"]
     assert "OVERRIDE" in lines[3]
-    assert "ann asked for it" in lines[3]
+    assert "auditor asked for it" in lines[3]
     assert "to PRODUCTION" in lines[3]
     found = answer("audit", "list", "--model", "Lead", "--limit", 1)["entries"]
     assert [(one["seq"], one["action"], one["text"], one["body"]["to"]) for one in found] == [
-        (3, "override", "ann asked for it", "PRODUCTION")
+        (3, "override", "auditor asked for it", "PRODUCTION")
     ]
     assert command("audit", "list", "--model", "nobody")[1] == "The audit has no such entry.\n"
 
@@ -65,7 +65,7 @@ def test_an_audit_that_nobody_touched_is_exit_code_0(lead, command, answer):
 
 
 def test_an_audit_that_was_rewritten_is_exit_code_1_with_the_first_bad_entry(lead, command, sql):
-    sql("UPDATE airflow_registry_audit SET actor = 'bob' WHERE seq = 3")
+    sql("UPDATE airflow_registry_audit SET actor = 'checker' WHERE seq = 3")
     code, out, _ = command("audit", "verify")
     assert code == 1
     assert out.endswith("The audit was rewritten. The first bad entry is 3.\n")
@@ -123,11 +123,11 @@ def test_an_export_is_verified_without_a_database(lead, command, answer, tmp_pat
 
 def test_an_export_may_leave_texts_out(lead, command, tmp_path):
     assert "entries: 4\nanchors: 1\n" in command("audit", "export", tmp_path / "a", "--no-texts")[1]
-    assert "ann asked" not in (tmp_path / "a").read_text()
+    assert "auditor asked" not in (tmp_path / "a").read_text()
 
 
 def test_a_text_is_erased_and_the_audit_holds(lead, command, answer):
-    code, out, err = command("audit", "erase", 3, "--reason", "ann wants it gone")
+    code, out, err = command("audit", "erase", 3, "--reason", "auditor wants it gone")
     assert code == 0
     assert out.startswith("The free text of 1 entry (3) is erased, and in 1 row beside.\n")
     assert "Registry: sqlite:///" in err

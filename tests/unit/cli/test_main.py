@@ -101,10 +101,10 @@ def test_an_address_that_cannot_be_used_is_refused(upgrade, database, message):
 
 
 def test_no_password_is_printed(upgrade, tmp_path):
-    code, out, err = upgrade(database=f"postgresql://ada:s3cret@/db?host={tmp_path}")
+    code, out, err = upgrade(database=f"postgresql://approver:s3cret@/db?host={tmp_path}")
     assert code == 1
     assert "s3cret" not in out + err
-    assert "ada:***@" in err
+    assert "approver:***@" in err
 
 
 def test_without_an_address_the_environment_says_where(file, monkeypatch, capsys):

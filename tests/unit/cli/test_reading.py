@@ -54,12 +54,12 @@ def scored(lead, tmp_path):
 
 def test_models_lists_each_with_its_champion(lead, command, answer):
     lead.register("churn")
-    lead.describe_model("lead", owner="ada", purpose="who buys")
+    lead.describe_model("lead", owner="approver", purpose="who buys")
     _, out, err = command("models")
     assert [line.split() for line in out.splitlines()] == [
         ["model", "champion", "versions", "owner", "risk", "tier", "purpose"],
         ["churn", "1"],
-        ["lead", "1", "2", "ada", "who", "buys"],
+        ["lead", "1", "2", "approver", "who", "buys"],
     ]
     assert err == ""
     first, second = answer("models")["models"]

@@ -163,7 +163,7 @@ def test_a_report_in_short_is_small_json():
     }  # fmt: skip
     made = Promotion(
         uid="u", model=ModelName("lead"), number=1, from_stage=Stage.ARCHIVED, to_stage=Stage.PRODUCTION, revision=3, replaced=2,
-        decision=None, reason="x", by="ada", at=NOON,
+        decision=None, reason="x", by="approver", at=NOON,
     )  # fmt: skip
     told = replace(report, number=2, standing=Standing.BROKEN, rolled_back=made, promoted_at=NOON, ends_at=NOON + DAY, previous=1).to_json()
     assert (told["ref"], told["broken"], told["rolled_back"], told["promotion"], told["previous"]) == ("lead:2", True, True, "u", 1)

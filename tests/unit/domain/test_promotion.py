@@ -40,7 +40,7 @@ def promotion(to_stage=Stage.PRODUCTION, revision=4):
         replaced=7,
         decision="d",
         reason=None,
-        by="ann",
+        by="auditor",
         at=NOW,
     )
 

@@ -42,8 +42,8 @@ def test_a_run_key_of_airflow_without_numbers_has_the_usual_ones():
 
 def test_lineage_names_who_started_the_run_and_the_bundle():
     bundle = SimpleNamespace(name="git-dags", version="abc123")
-    found = lineage(context(bundle=bundle, triggering_user_name="ada"))
-    assert (found.trained_by, found.triggered_by) == ("ada", "ada")
+    found = lineage(context(bundle=bundle, triggering_user_name="approver"))
+    assert (found.trained_by, found.triggered_by) == ("approver", "approver")
     assert (found.dag_id, found.run_id, found.task_id) == ("score", "manual__1", "one")
     assert (found.bundle_name, found.bundle_version) == ("git-dags", "abc123")
 

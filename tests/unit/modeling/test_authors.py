@@ -17,7 +17,7 @@ OWNER = pwd.getpwuid(os.getuid()).pw_name
 def git(tmp_path):
     """Runs git in a fresh repository, as the person that is named."""
 
-    def run(*arguments, by="Ada Lovelace <ada@example.org>"):
+    def run(*arguments, by="Approver One <approver@example.org>"):
         name, _, address = by.removesuffix(">").partition(" <")
         who = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER") for what, value in (("NAME", name), ("EMAIL", address))}
         command = ["git", "-C", str(tmp_path), *arguments]
@@ -29,7 +29,7 @@ def git(tmp_path):
 
 @pytest.fixture
 def policy(tmp_path, git):
-    """A policy that Ada committed, and code that Bob committed after it."""
+    """A policy that Approver committed, and code that Checker committed after it."""
     file = tmp_path / "policies" / "lead.yaml"
     file.parent.mkdir()
     file.write_text("rules: []\n")
@@ -37,14 +37,14 @@ def policy(tmp_path, git):
     git("commit", "-q", "-m", "policy")
     (tmp_path / "dag.py").write_text("")
     git("add", ".")
-    git("commit", "-q", "-m", "code", by="Bob <bob@example.org>")
+    git("commit", "-q", "-m", "code", by="Checker <checker@example.org>")
     return file
 
 
 def test_the_author_is_that_of_the_commit(tmp_path, git, policy):
     head, first = git("rev-parse", "HEAD"), git("rev-parse", "HEAD~1")
-    assert environment.git_author(str(tmp_path), head) == "Bob <bob@example.org>"
-    assert environment.git_author(str(policy.parent), first) == "Ada Lovelace <ada@example.org>"
+    assert environment.git_author(str(tmp_path), head) == "Checker <checker@example.org>"
+    assert environment.git_author(str(policy.parent), first) == "Approver One <approver@example.org>"
 
 
 @pytest.mark.parametrize("commit", [None, "", "HEAD", "--output=stolen", "0" * 40, "f" * 39])
@@ -59,12 +59,12 @@ def test_names_that_are_not_ascii_arrive(tmp_path, git):
 
 
 def test_the_last_editor_is_who_touched_that_file_last(policy):
-    assert environment.last_editor(str(policy)) == "Ada Lovelace <ada@example.org>"
+    assert environment.last_editor(str(policy)) == "Approver One <approver@example.org>"
 
 
 def test_a_relative_path_starts_in_the_working_folder(policy, monkeypatch):
     monkeypatch.chdir(policy.parent)
-    assert environment.last_editor("lead.yaml") == "Ada Lovelace <ada@example.org>"
+    assert environment.last_editor("lead.yaml") == "Approver One <approver@example.org>"
 
 
 def test_a_file_that_was_changed_since_is_its_owner_s(policy, git):
@@ -113,12 +113,12 @@ def test_registering_outside_airflow_names_the_author_of_the_code(registry, git,
     monkeypatch.chdir(tmp_path)
     version = registry.register("lead")
     assert version.lineage.git_commit == git("rev-parse", "HEAD")
-    assert registry.get("lead:1").lineage.git_author == "Bob <bob@example.org>"
+    assert registry.get("lead:1").lineage.git_author == "Checker <checker@example.org>"
 
 
 def test_a_decision_by_a_file_remembers_who_edited_it(registry, git, policy):
     policy.write_text("schema: 1\nrules: [{metric: auc, at_least: 0.5}, {approval: {people: 1}}]\n")
-    git("commit", "-q", "-a", "-m", "people", by="Eve Editor <eve@example.org>")
+    git("commit", "-q", "-a", "-m", "people", by="Intruder Editor <intruder@example.org>")
     registry.register("lead", metrics={"auc": 0.9})
     registry.decide("lead", 1, policy=str(policy))
-    assert {"eve", "eve editor"} <= registry.asked("lead", 1).authors
+    assert {"intruder", "intruder editor"} <= registry.asked("lead", 1).authors

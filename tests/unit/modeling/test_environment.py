@@ -59,8 +59,8 @@ def test_there_is_no_commit_outside_git_nor_without_git_nor_with_one_that_hangs(
 
 
 def test_the_user_is_named_or_numbered_but_never_an_error(monkeypatch):
-    monkeypatch.setenv("LOGNAME", "ada")
-    assert environment.user() == "ada"
+    monkeypatch.setenv("LOGNAME", "approver")
+    assert environment.user() == "approver"
 
     def nameless():
         raise KeyError("uid not found")

@@ -60,7 +60,7 @@ STOCK = {
     "boosting": lambda: GradientBoostingClassifier(n_estimators=5, random_state=1),
     "extra": lambda: ExtraTreesClassifier(n_estimators=5, max_leaf_nodes=6, random_state=1),
     "isolation": lambda: IsolationForest(n_estimators=5, max_features=2, random_state=1),
-    "ada": lambda: AdaBoostClassifier(n_estimators=3, random_state=1),
+    "approver": lambda: AdaBoostClassifier(n_estimators=3, random_state=1),
     "bagging": lambda: BaggingClassifier(DecisionTreeClassifier(), n_estimators=3, max_features=2, random_state=1),
     "pruned": lambda: DecisionTreeClassifier(ccp_alpha=0.01, random_state=1),
     "neighbours": KNeighborsClassifier,

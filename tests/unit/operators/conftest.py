@@ -27,7 +27,9 @@ def context(tmp_path):
             relative_fileloc="sub/dag.py",
             timetable=SimpleNamespace(asset_condition=condition),
         )
-        run = SimpleNamespace(clear_number=clear_number, start_date=None, triggering_user_name="ada", logical_date=None, partition_key=None)
+        run = SimpleNamespace(
+            clear_number=clear_number, start_date=None, triggering_user_name="approver", logical_date=None, partition_key=None
+        )
         return {"ti": ti, "dag": dag, "dag_run": run, "outlet_events": OutletEventAccessors()}
 
     return make

@@ -15,7 +15,7 @@ POLICY = {"rules": [{"metric": "auc", "at_least": 0.5}, {"approval": {"people": 
 
 @pytest.fixture
 def lead(registry):
-    return registry.register("lead", metrics={"auc": 0.9}, lineage=Lineage(published_by="pat"))
+    return registry.register("lead", metrics={"auc": 0.9}, lineage=Lineage(published_by="trainer"))
 
 
 def gate(**arguments):
@@ -37,7 +37,7 @@ def test_it_waits_for_people_and_promotes_when_they_have_spoken(registry, lead, 
     assert (arguments["model"], arguments["version"], arguments["poll_interval_s"]) == ("lead", 1, 10.0)
     assert arguments["mark"] == registry.circumstances("lead", 1).mark
     assert datetime.fromisoformat(arguments["until"]) == decision.decided_at + timedelta(hours=1)
-    registry.vote("lead", 1, policy=POLICY, by="ada")
+    registry.vote("lead", 1, policy=POLICY, by="approver")
     result = operator.resume(task, {"because": "changed"}, **wait.kwargs)
     assert (result["outcome"], result["ref"], registry.production("lead").number) == ("APPROVED", "lead:1", 1)
     assert rung(task) == ["airflow-registry://lead/production"]
@@ -50,7 +50,7 @@ def test_a_vote_between_the_gate_and_the_wait_is_not_missed(registry, lead, cont
 
         def decide(self, *args, **kwargs):
             decision = registry.decide(*args, **kwargs)
-            registry.vote("lead", 1, policy=POLICY, by="ada")
+            registry.vote("lead", 1, policy=POLICY, by="approver")
             return decision
 
     operator = gate()
@@ -63,7 +63,7 @@ def test_the_latest_version_is_the_one_that_was_asked_about(registry, lead, cont
     operator = gate(version="lead@latest")
     wait = deferred(lambda: operator.execute(context("promote")))
     registry.register("lead", metrics={"auc": 0.99})
-    registry.vote("lead", 1, policy=POLICY, by="ada")
+    registry.vote("lead", 1, policy=POLICY, by="approver")
     assert operator.resume(context("promote"), {"because": "changed"}, **wait.kwargs)["ref"] == "lead:1"
 
 
@@ -71,11 +71,11 @@ def test_the_latest_version_is_the_one_that_was_asked_about(registry, lead, cont
 def test_a_reject_refuses(registry, lead, context, on_refusal, raised):
     task, operator = context("promote"), gate(on_refusal=on_refusal)
     wait = deferred(lambda: operator.execute(task))
-    registry.vote("lead", 1, policy=POLICY, by="ada", choice="reject", comment="no")
+    registry.vote("lead", 1, policy=POLICY, by="approver", choice="reject", comment="no")
     if raised is None:
         result = operator.resume(task, {"because": "changed"}, **wait.kwargs)
     else:
-        with pytest.raises(raised, match="ada rejected v1"):
+        with pytest.raises(raised, match="approver rejected v1"):
             operator.resume(task, {"because": "changed"}, **wait.kwargs)
         result = task["ti"].pushed["return_value"]
     assert (result["outcome"], result["promotion"]) == ("REFUSED", None)
@@ -86,7 +86,7 @@ def test_one_of_two_votes_waits_on(registry, lead, context):
     operator = gate(policy=two)
     first = deferred(lambda: operator.execute(context("promote")))
     assert first.trigger.until is None
-    registry.vote("lead", 1, policy=two, by="ada")
+    registry.vote("lead", 1, policy=two, by="approver")
     second = deferred(lambda: operator.resume(context("promote"), {"because": "changed"}, **first.kwargs))
     assert second.trigger.mark != first.trigger.mark
 
@@ -126,8 +126,8 @@ def test_the_last_editor_of_a_policy_in_python_is_that_of_the_dag_file(registry,
     from airflow_registry.modeling import environment
 
     asked = []
-    monkeypatch.setattr(environment, "last_editor", lambda file: asked.append(file) or "Eve <eve@example.org>")
+    monkeypatch.setattr(environment, "last_editor", lambda file: asked.append(file) or "Intruder <intruder@example.org>")
     task = context("promote")
     deferred(lambda: gate().execute(task))
     assert asked == [task["dag"].fileloc]
-    assert "eve" in registry.asked("lead", 1).authors
+    assert "intruder" in registry.asked("lead", 1).authors

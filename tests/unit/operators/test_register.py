@@ -35,7 +35,7 @@ def test_a_file_becomes_a_version_with_all_that_was_said_about_it(registry, cont
     assert (version.metrics, version.description, version.change_note) == ({"auc": 0.7}, "a file", "first")
     assert (version.parameters, version.tags) == ({"depth": 3}, {"team": "risk"})
     assert [data.name for data in version.datasets] == ["train", "extra", "third"]
-    assert (version.lineage.dag_id, version.lineage.task_id, version.lineage.trained_by) == ("dag", "register", "ada")
+    assert (version.lineage.dag_id, version.lineage.task_id, version.lineage.trained_by) == ("dag", "register", "approver")
     assert version.artifact.is_stored
 
 

@@ -48,14 +48,14 @@ def test_each_setting_is_told_with_where_it_came_from(monkeypatch, tmp_path, reg
 
 
 def test_no_password_is_told(tmp_path):
-    settings = config.resolve(database_url=f"postgresql://ada:s3cret@/db?host={tmp_path}", artifacts=str(tmp_path / "a"))
+    settings = config.resolve(database_url=f"postgresql://approver:s3cret@/db?host={tmp_path}", artifacts=str(tmp_path / "a"))
     told = found(settings)
     assert "s3cret" not in str(told)
-    assert any("ada:***@" in one.found for one in told)
+    assert any("approver:***@" in one.found for one in told)
 
 
 def test_with_the_database_down_the_rest_is_looked_at(tmp_path):
-    settings = config.resolve(database_url=f"postgresql://ada@/db?host={tmp_path}", artifacts=str(tmp_path / "a"))
+    settings = config.resolve(database_url=f"postgresql://approver@/db?host={tmp_path}", artifacts=str(tmp_path / "a"))
     (problem,) = problems(settings)
     assert (problem.topic, "did not answer" in problem.found) == ("database", True)
     assert {"artifact store", "packages"} <= {one.topic for one in found(settings)}

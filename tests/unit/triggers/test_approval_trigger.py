@@ -54,12 +54,12 @@ def first(waiting, *, while_waiting=None, timeout_s=20):
 
 
 def test_a_vote_ends_the_wait(registry, trigger):
-    assert first(trigger(), while_waiting=lambda: registry.vote("lead", 1, policy=ASKS, by="ada")) == {"because": "changed"}
+    assert first(trigger(), while_waiting=lambda: registry.vote("lead", 1, policy=ASKS, by="approver")) == {"because": "changed"}
 
 
 def test_what_was_said_before_the_wait_began_is_not_missed(registry, trigger):
     waiting = trigger()
-    registry.vote("lead", 1, policy=ASKS, by="ada")
+    registry.vote("lead", 1, policy=ASKS, by="approver")
     assert first(waiting) == {"because": "changed"}
 
 
@@ -67,7 +67,7 @@ def test_what_concerns_another_version_does_not_end_the_wait(registry, trigger):
     waiting = trigger(until=datetime.now(UTC) - timedelta(seconds=0.5))
     waiting.margin_s = 1.5
     registry.register("lead", metrics={"auc": 0.9})
-    registry.vote("lead", 2, policy=ASKS, by="ada")
+    registry.vote("lead", 2, policy=ASKS, by="approver")
     assert first(waiting) == {"because": "time"}
 
 
@@ -86,7 +86,7 @@ def test_a_deadline_in_the_past_ends_the_wait_at_once(trigger):
 def test_a_restarted_triggerer_goes_on_where_the_old_one_stopped(registry, trigger):
     path, arguments = trigger(until=datetime.now(UTC) + timedelta(days=1)).serialize()
     assert path == "airflow_registry.triggers.approval.ApprovalTrigger"
-    registry.vote("lead", 1, policy=ASKS, by="ada")
+    registry.vote("lead", 1, policy=ASKS, by="approver")
     again = ApprovalTrigger(**arguments)
     assert again.serialize() == (path, arguments)
     assert first(again) == {"because": "changed"}
@@ -107,7 +107,7 @@ def test_a_registry_out_of_reach_is_waited_for(registry, trigger, monkeypatch):
 
     waiting = trigger()
     monkeypatch.setattr(ModelRegistry, "circumstances", flaky)
-    assert first(waiting, while_waiting=lambda: registry.vote("lead", 1, policy=ASKS, by="ada")) == {"because": "changed"}
+    assert first(waiting, while_waiting=lambda: registry.vote("lead", 1, policy=ASKS, by="approver")) == {"because": "changed"}
     assert next(failures, None) is None
 
 

@@ -98,7 +98,7 @@ def test_ten_thousand_slices_stay_readable_and_quick_and_json_has_them_all():
 
 
 def test_long_histories_of_decisions_and_champions_are_cut_and_counted():
-    reigns = tuple(Tenure(number=at, since=NOW, until=NOW, by="ada", decision=None, reason=f"reason {at}.") for at in range(500))
+    reigns = tuple(Tenure(number=at, since=NOW, until=NOW, by="approver", decision=None, reason=f"reason {at}.") for at in range(500))
     many = tuple(decided(uid=f"decision-{at}") for at in range(30))
     found = words(report(tenures=reigns, decisions=many), "html")
     assert "reason 499." in found

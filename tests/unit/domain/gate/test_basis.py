@@ -47,7 +47,7 @@ def test_what_is_stored_comes_back(basis):
 
 
 def test_a_case_of_later_is_the_case_of_then_again():
-    vote = Vote(person="bob", choice=Choice.APPROVE, at=NOW, comment="fine", policy_digest="sha256:x")
+    vote = Vote(person="checker", choice=Choice.APPROVE, at=NOW, comment="fine", policy_digest="sha256:x")
     then = case(
         evaluation({8: {"auc": 0.9}}, sequence=3),
         asked=Asked(opened_at=NOW, votes=(vote,)),

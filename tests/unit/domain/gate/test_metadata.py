@@ -33,7 +33,7 @@ WITH_ALL = {
     "artifact": Artifact(remote_path="/m", digest=MAY.digest),
     "runtime": RuntimeMetrics(training_seconds=0.0, peak_memory_bytes=1),
     "lineage": Lineage(
-        published_by="ann", trained_by="ann", git_commit="abc", container_image="img", bundle_version="1", packages={"pandas": "2"}
+        published_by="auditor", trained_by="auditor", git_commit="abc", container_image="img", bundle_version="1", packages={"pandas": "2"}
     ),
 }
 

@@ -22,7 +22,7 @@ def vote(person, choice="approve", *, hours=1):
     return Vote(person=person, choice=Choice(choice), at=OPENED + timedelta(hours=hours))
 
 
-def asked(*votes, opened_at=OPENED, authors=("ann",)):
+def asked(*votes, opened_at=OPENED, authors=("auditor",)):
     return Asked(opened_at=opened_at, votes=votes, authors=authors_of(authors))
 
 
@@ -35,20 +35,20 @@ class TestApproval:
         ("votes", "ruling"),
         [
             ([], Ruling.PENDING),
-            ([vote("bob")], Ruling.PENDING),
-            ([vote("bob"), vote("cas")], Ruling.PASSED),
-            ([vote("bob"), vote("bob")], Ruling.PENDING),
-            ([vote("bob"), vote(" BOB ")], Ruling.PENDING),
-            ([vote("bob"), vote("bob@example.org")], Ruling.PENDING),
-            ([vote("bob"), vote("ann")], Ruling.PENDING),
-            ([vote("bob"), vote("Ann <ann@example.org>")], Ruling.PENDING),
-            ([vote("bob"), vote("  ")], Ruling.PENDING),
-            ([vote("bob"), vote("cas"), vote("dan", "reject")], Ruling.FAILED),
-            ([vote("dan", "reject"), vote("bob"), vote("cas"), vote("dan")], Ruling.PASSED),
-            ([vote("bob"), vote("cas"), vote("cas", "reject")], Ruling.FAILED),
-            ([vote("bob"), vote("cas"), vote("ann", "reject")], Ruling.PASSED),
-            ([vote("bob"), vote("cas", hours=72)], Ruling.PENDING),
-            ([vote("bob"), vote("cas"), vote("cas", "reject", hours=72)], Ruling.PASSED),
+            ([vote("checker")], Ruling.PENDING),
+            ([vote("checker"), vote("cas")], Ruling.PASSED),
+            ([vote("checker"), vote("checker")], Ruling.PENDING),
+            ([vote("checker"), vote(" CHECKER ")], Ruling.PENDING),
+            ([vote("checker"), vote("checker@example.org")], Ruling.PENDING),
+            ([vote("checker"), vote("auditor")], Ruling.PENDING),
+            ([vote("checker"), vote("Auditor <auditor@example.org>")], Ruling.PENDING),
+            ([vote("checker"), vote("  ")], Ruling.PENDING),
+            ([vote("checker"), vote("cas"), vote("dan", "reject")], Ruling.FAILED),
+            ([vote("dan", "reject"), vote("checker"), vote("cas"), vote("dan")], Ruling.PASSED),
+            ([vote("checker"), vote("cas"), vote("cas", "reject")], Ruling.FAILED),
+            ([vote("checker"), vote("cas"), vote("auditor", "reject")], Ruling.PASSED),
+            ([vote("checker"), vote("cas", hours=72)], Ruling.PENDING),
+            ([vote("checker"), vote("cas"), vote("cas", "reject", hours=72)], Ruling.PASSED),
         ],
     )
     def test_distinct_people_who_are_no_authors_approve_in_time_and_nobody_rejects(self, votes, ruling):
@@ -56,19 +56,21 @@ class TestApproval:
 
     def test_it_says_who_approved_what_is_missing_and_until_when(self):
         assert approval(TWO).text == "Nobody has approved v8 yet; missing: 2 more people, until 2026-01-03 00:00 UTC."
-        assert approval(TWO, vote("bob")).text == "bob approved v8; missing: 1 more person, until 2026-01-03 00:00 UTC."
+        assert approval(TWO, vote("checker")).text == "checker approved v8; missing: 1 more person, until 2026-01-03 00:00 UTC."
         assert approval(TWO, opened_at=None).text == "Nobody has approved v8 yet; missing: 2 more people, within 3d."
         assert approval(Approval()).text == "Nobody has approved v8 yet; missing: 1 more person."
-        done = approval(TWO, vote("bob"), vote("cas"))
-        assert (done.text, done.observed) == ("bob, cas approved v8: satisfied.", 2.0)
+        done = approval(TWO, vote("checker"), vote("cas"))
+        assert (done.text, done.observed) == ("checker, cas approved v8: satisfied.", 2.0)
 
     def test_votes_that_do_not_count_are_named(self):
-        reason = approval(TWO, vote("bob"), vote("ann"), vote("cas", hours=72))
-        assert reason.text.endswith("Not counted: ann, who made the version or the policy. Not counted: cas, who voted after the deadline.")
+        reason = approval(TWO, vote("checker"), vote("auditor"), vote("cas", hours=72))
+        assert reason.text.endswith(
+            "Not counted: auditor, who made the version or the policy. Not counted: cas, who voted after the deadline."
+        )
 
     def test_an_authors_vote_counts_where_the_policy_allows_it(self):
-        assert approval(Approval(not_the_author=False), vote("ann")).passed
-        assert approval(Approval(not_the_author=False), vote("ann", "reject")).ruling is Ruling.FAILED
+        assert approval(Approval(not_the_author=False), vote("auditor")).passed
+        assert approval(Approval(not_the_author=False), vote("auditor", "reject")).ruling is Ruling.FAILED
 
     def test_a_reject_says_whose_it_is(self):
         assert approval(TWO, vote("dan", "reject")).text == (
@@ -78,16 +80,16 @@ class TestApproval:
     @pytest.mark.parametrize(("late", "ruling"), [(0, Ruling.FAILED), (-1, Ruling.PENDING)])
     def test_the_deadline_refuses_to_the_second(self, late, ruling):
         now = OPENED + timedelta(days=3, seconds=late)
-        reason = approval(TWO, vote("bob"), now=now)
+        reason = approval(TWO, vote("checker"), now=now)
         assert reason.ruling is ruling
         if late == 0:
-            assert reason.text == "bob approved v8; missing: 1 more person. The deadline was 2026-01-03 00:00 UTC."
-            assert approval(TWO, vote("bob"), vote("cas"), now=now).passed
+            assert reason.text == "checker approved v8; missing: 1 more person. The deadline was 2026-01-03 00:00 UTC."
+            assert approval(TWO, vote("checker"), vote("cas"), now=now).passed
 
     def test_of_each_group_somebody_must_approve(self):
-        rule = Approval(people=1, groups={"risk": ("Bob", "cas"), "legal": ("dan",)})
-        assert approval(rule, vote("bob")).text == "bob approved v8; missing: one of the group legal."
-        assert approval(rule, vote("bob"), vote("DAN")).passed
+        rule = Approval(people=1, groups={"risk": ("Checker", "cas"), "legal": ("dan",)})
+        assert approval(rule, vote("checker")).text == "checker approved v8; missing: one of the group legal."
+        assert approval(rule, vote("checker"), vote("DAN")).passed
         assert (
             approval(rule).text
             == "Nobody has approved v8 yet; missing: 1 more person and one of the group risk and one of the group legal."
@@ -99,7 +101,7 @@ class TestApproval:
         assert [reason.rule for reason in verdict.reasons] == ["first model: approval", "require tags"]
         value = Policy(rules=(Comparison("auc", improve_by=0),), first_model="approval")
         assert decide(value, case(champion=None, asked=asked())).outcome is Outcome.PENDING
-        assert decide(value, case(champion=None, asked=asked(vote("bob")))).outcome is Outcome.APPROVED
+        assert decide(value, case(champion=None, asked=asked(vote("checker")))).outcome is Outcome.APPROVED
         assert [reason.rule for reason in decide(value, case(GOOD, asked=asked())).reasons] == [str(value.rules[0])]
         both = Policy(rules=(TWO,), first_model="approval")
         assert [reason.rule for reason in decide(both, case(champion=None, asked=asked())).reasons] == [str(TWO)]

@@ -50,7 +50,7 @@ SMOKE = Smoke(loads_within=timedelta(seconds=60), predicts_rows=3)
 OTHERS = st.sampled_from(
     [
         Require(("git_commit",)), Fresh(champion_not_older_than=timedelta(days=30)), SMOKE, Shadow(partitions=2, agreement=0.9),
-        Approval(people=2, within=timedelta(days=1)), Approval(groups={"risk": ("bob",)}, not_the_author=False),
+        Approval(people=2, within=timedelta(days=1)), Approval(groups={"risk": ("checker",)}, not_the_author=False),
     ]
 )  # fmt: skip
 RULES = comparisons() | THRESHOLDS | GAPS | OTHERS
@@ -89,9 +89,9 @@ def answers(question):
     return st.builds(Evidence, evaluation=st.none() | st.just("e"), pairs=pairs, problem=st.none() | st.just("Gone. Again."))
 
 
-PEOPLE = st.sampled_from(["ann", "Bob", "bob@example.org", "cas", " "])
+PEOPLE = st.sampled_from(["auditor", "Checker", "checker@example.org", "cas", " "])
 MOMENTS = st.integers(-72, 72).map(lambda hours: NOW + timedelta(hours=hours))
-AUTHORS = st.sampled_from([frozenset(), frozenset({"ann"})])
+AUTHORS = st.sampled_from([frozenset(), frozenset({"auditor"})])
 VOTES = st.lists(st.builds(Vote, person=PEOPLE, choice=st.sampled_from(Choice), at=MOMENTS)).map(tuple)
 
 
@@ -190,9 +190,9 @@ def test_one_more_approval_of_somebody_new_never_hurts_and_one_more_reject_never
     rule = Approval(people=2)
 
     def ruling(told):
-        case = Case(challenger=version(8), now=NOW, asked=Asked(opened_at=NOW, votes=told, authors=frozenset({"ann"})))
+        case = Case(challenger=version(8), now=NOW, asked=Asked(opened_at=NOW, votes=told, authors=frozenset({"auditor"})))
         return ["failed", "pending", "passed"].index(decide(Policy(rules=(rule,)), case).reasons[0].ruling)
 
     at = data.draw(MOMENTS)
-    assert ruling((*votes, Vote(person="eve", choice=Choice.APPROVE, at=at))) >= ruling(votes)
-    assert ruling((*votes, Vote(person="eve", choice=Choice.REJECT, at=at))) == 0
+    assert ruling((*votes, Vote(person="intruder", choice=Choice.APPROVE, at=at))) >= ruling(votes)
+    assert ruling((*votes, Vote(person="intruder", choice=Choice.REJECT, at=at))) == 0

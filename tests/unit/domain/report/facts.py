@@ -46,7 +46,7 @@ def report(**facts):
             "at": NOW,
             "registry": "r",
             "deployment": "default",
-            "model": RegisteredModel(name=LEAD, created_at=NOW, versions=2, champion=1, purpose="sell", owner="ada", risk_tier="low"),
+            "model": RegisteredModel(name=LEAD, created_at=NOW, versions=2, champion=1, purpose="sell", owner="approver", risk_tier="low"),
             "standing": Standing(),
             "version": version(),
             "evaluations": (evaluated({2: {"": {"auc": 0.9}, "c=A": {"auc": 0.8}}, 1: {"": {"auc": 0.85}}}),),
@@ -68,7 +68,7 @@ def evaluated(values, *, data=HOLDOUT, source="evaluate", uid="e1", detailed=Tru
     )
     interval = facts.pop("interval", None)
     measures = [Measure(number=number, metric=each, interval=interval) for number, metrics in results.items() for each in metrics]
-    return EvaluationRecord(evaluation=found, recorded_by="ada", measures=tuple(measures) if detailed else (), **facts)
+    return EvaluationRecord(evaluation=found, recorded_by="approver", measures=tuple(measures) if detailed else (), **facts)
 
 
 def decided(outcome=Outcome.APPROVED, reasons=(), policy=None, **facts):
@@ -86,7 +86,7 @@ def decided(outcome=Outcome.APPROVED, reasons=(), policy=None, **facts):
             **facts,
         }
     )
-    return DecisionRecord(decision=found, policy=policy or {"rules": []}, source=None, by="ada")
+    return DecisionRecord(decision=found, policy=policy or {"rules": []}, source=None, by="approver")
 
 
 def moved(number=2, *, source=Stage.DEVELOPMENT, target=Stage.PRODUCTION, **facts):
@@ -101,7 +101,7 @@ def moved(number=2, *, source=Stage.DEVELOPMENT, target=Stage.PRODUCTION, **fact
             "replaced": None,
             "decision": "d1",
             "reason": None,
-            "by": "ada",
+            "by": "approver",
             "at": NOW,
             **facts,
         }

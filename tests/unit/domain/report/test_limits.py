@@ -94,7 +94,7 @@ def test_an_evaluation_that_is_only_mentioned_has_no_limits():
         ({"decisions": ()}, "The gate has never judged this version."),
         ({"decisions": (decided(Outcome.INCONCLUSIVE),)}, "The newest decision of the gate is INCONCLUSIVE."),
         ({"decisions": (decided(expires_at=NOW),)}, "The approval expired at 2026-11-24 08:00 UTC."),
-        ({"changes": (moved(decision=None, by="eve"),)}, "It came into PRODUCTION without a decision of the gate (eve)."),
+        ({"changes": (moved(decision=None, by="intruder"),)}, "It came into PRODUCTION without a decision of the gate (intruder)."),
         (
             {"decisions": (decided(reasons=[Reason(rule="r", passed=None, text="t")]),)},
             "Rules that compare with another version did not apply",
@@ -116,8 +116,8 @@ def test_a_rollback_and_a_promotion_by_the_gate_are_no_overrides():
 
 
 def test_waivers_are_named_as_long_as_they_hold():
-    holds = Waiver(uid="w", rule="auc at least 0.9", number=2, person="eve", reason="r", expires_at=NOW + timedelta(days=1))
-    assert said(waivers=(holds,)) == ("Rules that a waiver lifts: auc at least 0.9 (by eve).",)
+    holds = Waiver(uid="w", rule="auc at least 0.9", number=2, person="intruder", reason="r", expires_at=NOW + timedelta(days=1))
+    assert said(waivers=(holds,)) == ("Rules that a waiver lifts: auc at least 0.9 (by intruder).",)
     assert said(waivers=(replace(holds, expires_at=NOW),)) == ()
     assert said(waivers=(replace(holds, withdrawn_at=NOW),)) == ()
 
@@ -183,7 +183,7 @@ def test_an_owner_that_nobody_named_is_said():
 @pytest.mark.parametrize(("anchored", "count"), [(None, 0), (7, 0), (6, 1), (0, 1)])
 def test_entries_about_the_version_behind_the_last_anchor_are_said(anchored, count):
     entry = AuditRecord(
-        seq=7, at=NOW, deployment="d", actor="ada", action="decide", subject="lead:2", body={}, text=None, is_erased=False, hash="h"
+        seq=7, at=NOW, deployment="d", actor="approver", action="decide", subject="lead:2", body={}, text=None, is_erased=False, hash="h"
     )
     trail = AuditTrail(entries=(entry,), earlier=0, head=AuditHead(seq=9, hash="h"), anchored_to=anchored)
     assert len([limit for limit in said(audit=trail) if "anchored" in limit]) == count

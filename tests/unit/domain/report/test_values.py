@@ -32,7 +32,7 @@ def test_a_tenure_lasts_until_the_next_change_of_the_champion():
         (2, NOW + timedelta(hours=1), NOW + timedelta(hours=3)),
         (None, NOW + timedelta(hours=3), None),
     ]
-    assert (found[0].reason, found[0].decision, found[1].decision, found[1].by) == ("the first", None, "d1", "ada")
+    assert (found[0].reason, found[0].decision, found[1].decision, found[1].by) == ("the first", None, "d1", "approver")
 
 
 def test_a_model_that_never_had_a_champion_has_no_tenures():
