@@ -23,6 +23,7 @@ from tests.contracts.registry_judging import Judging
 from tests.contracts.registry_people import People
 from tests.contracts.registry_promoting import Promoting
 from tests.contracts.registry_proving import Proving
+from tests.contracts.registry_recalling import Recalling
 from tests.contracts.registry_registering import Registering
 from tests.contracts.registry_reporting import Reporting
 from tests.contracts.registry_restoring import Restoring
@@ -39,6 +40,7 @@ class RegistryContract(
     Digesting,
     Pinning,
     Ledger,
+    Recalling,
     Deployments,
     Restoring,
     Copying,
