@@ -120,7 +120,7 @@ class RuntimeMetrics:
 class ArtifactAccess(Protocol):
     """How a version reaches its bytes; the registry implements it."""
 
-    def load(self, version: ModelVersion) -> Any:  # noqa: ANN401  whatever the model is
+    def load(self, version: ModelVersion, *, shared: bool = False) -> Any:  # noqa: ANN401  whatever the model is
         """The model object, verified."""
 
     def download(self, version: ModelVersion, folder: str) -> str:
@@ -176,14 +176,18 @@ class ModelVersion:
         """What a look into the artifact found at registration: which code loading would import. It decides nothing."""
         return self.artifact.findings
 
-    def load(self) -> Any:  # noqa: ANN401  whatever the model is
+    def load(self, *, shared: bool = False) -> Any:  # noqa: ANN401  whatever the model is
         """The model object, after its bytes were compared with the digest.
+
+        Args:
+            shared: Whether this may be the object that an earlier `load(shared=True)` of the same bytes returned in this process. Do
+                not change it: everybody who asks like this gets the same one. The last two are kept.
 
         Raises:
             DigestMismatchError: If the bytes changed since registration.
             UntrustedArtifactError: If loading would run code that nobody vouched for.
         """
-        return self._bound().load(self)
+        return self._bound().load(self, shared=shared)
 
     def download(self, folder: str) -> str:
         """Copy the artifact into `folder` and return the path of the verified copy.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_registry.domain.trust import Trust
 from airflow_registry.errors import ArtifactNotFoundError, InvalidInputError
+from airflow_registry.service.loaded import Loaded, shared_model
 from airflow_registry.sql.statements import models as statements
 
 if TYPE_CHECKING:
@@ -24,9 +25,13 @@ class Access:
 
     core: Core
 
-    def load(self, version: ModelVersion) -> Any:  # noqa: ANN401  whatever the model is
-        """The model object."""
-        return load(self.core, version)
+    def load(self, version: ModelVersion, *, shared: bool = False) -> Any:  # noqa: ANN401  whatever the model is
+        """The model object; with `shared` maybe one that was loaded before."""
+        artifact = version.artifact
+        if not shared or artifact.digest is None:
+            return load(self.core, version)
+        key = Loaded(digest=artifact.digest, format=artifact.format, trust=trust(self.core, version))
+        return shared_model(key, lambda: load(self.core, version))
 
     def download(self, version: ModelVersion, folder: str) -> str:
         """A verified copy in `folder`."""

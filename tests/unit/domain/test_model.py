@@ -19,7 +19,9 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 class Shelf:
     """An access that remembers what it was asked for."""
 
-    def load(self, version):
+    def load(self, version, *, shared=False):
+        if shared:
+            return f"the shared model of {version.ref}"
         return f"the model of {version.ref}"
 
     def download(self, version, folder):
@@ -66,6 +68,7 @@ class TestVersion:
     def test_it_loads_and_downloads_through_its_registry(self):
         found = version(access=Shelf())
         assert found.load() == "the model of risk.lead:7"
+        assert found.load(shared=True) == "the shared model of risk.lead:7"
         assert found.download("/tmp/x") == "/tmp/x/7"
         assert found.trust() == "what risk.lead:7 may"
 
