@@ -94,10 +94,17 @@ def judge(reference: Profile, counts: Mapping[str, Counts], limits: Limits) -> t
         counts: By feature, in the same bins.
         limits: What counts as drift. `alpha` is divided by the number of features that have enough rows (Bonferroni).
     """
-    pairs = {name: (counts[name], feature.counts) for name, feature in reference.features.items() if name in counts}
-    judged = {name for name, pair in pairs.items() if is_enough(*pair)}
-    found = [_judged(name, reference.features[name].bins, *pair, limits, len(judged), name in judged) for name, pair in pairs.items()]
-    return tuple(sorted(found, key=lambda one: (one.psi is None, -excess(one), one.name)))
+    return judge_together([(reference, counts)], limits)[0]
+
+
+def judge_together(pairs: Sequence[tuple[Profile, Mapping[str, Counts]]], limits: Limits) -> tuple[tuple[FeatureDrift, ...], ...]:
+    """The same for several references, one answer each; all of their features share one `alpha`."""
+    compared = [_compared(*pair) for pair in pairs]
+    features = sum(is_enough(one.counts, one.reference) for found in compared for one in found)
+    return tuple(
+        tuple(sorted((_judged(one, limits, features) for one in found), key=lambda one: (one.psi is None, -excess(one), one.name)))
+        for found in compared
+    )
 
 
 def is_enough(counts: Counts, reference: Counts) -> bool:
@@ -121,18 +128,34 @@ def excess(one: FeatureDrift) -> float:
     return one.psi / (max(one.cutoff, one.floor) or 1.0)
 
 
-def _judged(name: str, bins: Bins, counts: Counts, reference: Counts, limits: Limits, features: int, enough: bool) -> FeatureDrift:
-    known: dict[str, Any] = {"name": name, "alpha": limits.alpha, "floor": limits.floor, "features": features}
-    if not enough:
-        known |= {"rows": sum(counts), "reference_rows": sum(reference), "bins": filled(counts, reference)}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Compared:
+    """A feature on both sides."""
+
+    name: str
+    bins: Bins
+    counts: Counts
+    reference: Counts
+
+
+def _compared(reference: Profile, counts: Mapping[str, Counts]) -> list[_Compared]:
+    return [
+        _Compared(name=name, bins=feature.bins, counts=counts[name], reference=feature.counts)
+        for name, feature in reference.features.items()
+        if name in counts
+    ]
+
+
+def _judged(one: _Compared, limits: Limits, features: int) -> FeatureDrift:
+    known: dict[str, Any] = {"name": one.name, "alpha": limits.alpha, "floor": limits.floor, "features": features}
+    if not is_enough(one.counts, one.reference):
+        known |= {"rows": sum(one.counts), "reference_rows": sum(one.reference), "bins": filled(one.counts, one.reference)}
         return FeatureDrift(**known, verdict=Verdict.INSUFFICIENT, psi=None, cutoff=None, reason=_too_few(known))
-    index = compare(counts, reference)
+    index = compare(one.counts, one.reference)
     cutoff = index.cutoff(limits.alpha / features)
-    is_drift = index.value > max(cutoff, limits.floor)
-    verdict = Verdict.DRIFTED if is_drift else Verdict.STABLE
-    reason = _reason(name, bins, counts, reference, index, cutoff, limits.floor)
+    verdict = Verdict.DRIFTED if index.value > max(cutoff, limits.floor) else Verdict.STABLE
     known |= {"rows": index.rows, "reference_rows": index.reference_rows, "bins": index.groups}
-    return FeatureDrift(**known, verdict=verdict, psi=index.value, cutoff=cutoff, reason=reason)
+    return FeatureDrift(**known, verdict=verdict, psi=index.value, cutoff=cutoff, reason=_reason(one, index, cutoff, limits.floor))
 
 
 def _too_few(known: Mapping[str, Any]) -> str:
@@ -143,14 +166,13 @@ def _too_few(known: Mapping[str, Any]) -> str:
     )
 
 
-def _reason(name: str, bins: Bins, counts: Counts, reference: Counts, index: Index, cutoff: float, floor: float) -> str:
-    said = f"{name}: PSI {index.value:.3g}"
+def _reason(one: _Compared, index: Index, cutoff: float, floor: float) -> str:
+    said = f"{one.name}: PSI {index.value:.3g}"
     if index.value <= cutoff:
         return f"{said}, within chance (up to {cutoff:.3g})."
     if index.value <= floor:
         return f"{said}, more than chance (up to {cutoff:.3g}) and too little to matter (up to {floor:.3g})."
     most = max(range(len(index.parts)), key=index.parts.__getitem__)
-    here, there = counts[most] / index.rows, reference[most] / index.reference_rows
-    return (
-        f"{said}, above {max(cutoff, floor):.3g}. Most of it: {bins.label(most)} is {here:.1%} of the rows, {there:.1%} in the reference."
-    )
+    here, there = one.counts[most] / index.rows, one.reference[most] / index.reference_rows
+    label = one.bins.label(most)
+    return f"{said}, above {max(cutoff, floor):.3g}. Most of it: {label} is {here:.1%} of the rows, {there:.1%} in the reference."

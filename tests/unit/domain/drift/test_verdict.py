@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_registry.domain.drift.bins import Bins, Feature, Profile
-from airflow_registry.domain.drift.verdict import FeatureDrift, Limits, Verdict, excess, judge, overall
+from airflow_registry.domain.drift.verdict import FeatureDrift, Limits, Verdict, excess, judge, judge_together, overall
 from airflow_registry.errors import InvalidInputError
 
 EDGES = tuple(range(1, 10))
@@ -116,3 +116,9 @@ def test_a_verdict_is_small_json():
     body = only(SHIFTED).to_json()
     assert body["verdict"] == "drifted"
     assert set(body) == set(FeatureDrift.__slots__)
+
+
+def test_several_references_share_one_alpha():
+    found = judge_together([(profile(a=EVEN), {"a": EVEN}), (profile(b=EVEN), {"b": EVEN}), (Profile(), {})], Limits(alpha=0.02))
+    assert [[(one.name, one.features) for one in each] for each in found] == [[("a", 2)], [("b", 2)], []]
+    assert found[0][0].cutoff == only(EVEN, alpha=0.01).cutoff
