@@ -74,8 +74,17 @@ class Case:
         object.__setattr__(self, "evaluations", tuple(sorted(own, key=lambda evaluation: evaluation.sequence, reverse=True)))
 
     def holding(self, subject: Subject, name: str, by: str | None = None) -> list[Evaluation]:
-        """Evaluations that hold a metric of somebody, on all rows or on slices; newest first."""
-        return [evaluation for evaluation in self.evaluations if observations(evaluation, subject, name, by)]
+        """Evaluations that hold a metric of somebody, on all rows or on slices; newest first.
+
+        None is older than one that was to have these slices and has no row: the newest counts, also if it says nothing.
+        """
+        found = []
+        for evaluation in self.evaluations:
+            if observations(evaluation, subject, name, by):
+                found.append(evaluation)
+            elif by in evaluation.slices and subject.number in evaluation.results and not evaluation.slices_of(by):
+                break
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ import pytest
 
 from airflow_registry.domain.promotion import Ruling
 from airflow_registry.domain.rules import Comparison, Gap, Threshold
-from tests.unit.domain.gate.cases import JUNE, evaluation, judge, only_reason, sliced
+from tests.unit.domain.gate.cases import JUNE, NO_ROWS, evaluation, judge, only_reason, sliced
 
 FLOOR = Threshold("auc", at_least=0.5, by="carrier")
 BIG = Threshold("auc", at_least=0.5, by="carrier", min_rows=200)
@@ -196,3 +196,19 @@ class TestGain:
         both = evaluation({8: {"auc": 0.9}, 7: {"auc": 0.8}}, data=None)
         reason = only_reason(judge(Comparison("auc", no_worse_than=0.1, min_rows=1), both))
         assert reason.text.startswith("auc of v8 is 0.9 (an unknown number of rows); the rule needs 1 row:")
+
+
+class TestNewestEvaluation:
+    OLD = evaluation({8: sliced({"AA": 0.7, "UA": 0.8})}, sequence=1, slices=("carrier",))
+
+    def test_without_rows_it_counts_and_approves_nothing(self):
+        empty = evaluation({8: {"auc": math.nan}}, data=NO_ROWS, sequence=2, slices=("carrier",))
+        assert judge(FLOOR, self.OLD).approved
+        assert not judge(FLOOR, self.OLD, empty).approved
+        assert not judge(Gap("auc", by="carrier", gap_at_most=0.5), self.OLD, empty).approved
+
+    def test_of_another_version_or_without_these_slices_it_is_no_reason_to_forget_the_older_one(self):
+        others = evaluation({7: {"auc": math.nan}}, data=NO_ROWS, sequence=2, slices=("carrier",))
+        unsliced = evaluation({8: {"auc": 0.9}}, sequence=3)
+        other_metric = evaluation({8: sliced({"AA": 0.1}, name="brier")}, sequence=4, slices=("carrier",))
+        assert judge(FLOOR, self.OLD, others, unsliced, other_metric).approved
