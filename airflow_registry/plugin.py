@@ -51,6 +51,17 @@ def partition(context: Mapping[str, Any], timezone: str | None = None) -> str:
     return partition_of(context, timezone)
 
 
+@pass_context
+def pinned_model(context: Mapping[str, Any], model: str, registry_conn_id: str = _DEFAULT_CONNECTION) -> str:
+    """The version that this run uses, as JSON with which a program without a registry can load it and name its run.
+
+    It holds no secrets. Made for `airflow_registry/scoring/spark_job.py`.
+    """
+    from airflow_registry.hooks.pinned import pinned_json
+
+    return pinned_json(context, model, registry_conn_id)
+
+
 def _pinned(context: Mapping[str, Any], model: str, registry_conn_id: str) -> ModelVersion:
     from airflow_registry.hooks.context import pinned
 
@@ -86,7 +97,7 @@ class RegistryPlugin(AirflowPlugin):
     """Brings the macros into templates."""
 
     name = "registry"
-    macros = [remote_path, version, digest, ref, partition]  # noqa: RUF012  Airflow's own declaration is a list
+    macros = [remote_path, version, digest, ref, partition, pinned_model]  # noqa: RUF012  Airflow's own declaration is a list
     fastapi_apps = [{"app": LazyPages(), "url_prefix": "/registry", "name": "registry"}]  # noqa: RUF012  the same
     external_views = [  # noqa: RUF012  the same
         {"name": "Models", "href": "/registry/models", "destination": "nav", "category": "browse", "url_route": "models"}

@@ -137,7 +137,8 @@ class _IntentOperator(BaseOperator):
             self._skip_what_is_done(context, registry, intent, seen)
         self.log.info("%s is about to write %s (generation %d)", version.ref, self.output_uri, intent.generation)
         before = {} if seen is None else {"changed_ns": seen.changed_ns, "newest": seen.newest}
-        return {**wanted, "intent": intent.uid, "already_live": intent.already_live, "changed_ns": None, **before}
+        known = {"intent": intent.uid, "generation": intent.generation, "already_live": intent.already_live}
+        return {**wanted, **known, "changed_ns": None, **before}
 
     def _skip_what_is_done(self, context: Context, registry: Registry, intent: Intent, seen: Sight | None) -> None:
         """Skip what another run did with this version and this input: an extra ring must score nothing twice.

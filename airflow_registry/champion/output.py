@@ -13,7 +13,7 @@ import logging
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_registry.artifacts.digest import content_digest
 from airflow_registry.artifacts.dispatch import scheme_of
@@ -21,12 +21,15 @@ from airflow_registry.domain.ledger import Written
 from airflow_registry.errors import (
     InputNotReadyError,
     InvalidInputError,
+    ManifestMismatchError,
     MissingDependencyError,
     StorageRefusedError,
     StorageUnavailableError,
 )
 from airflow_registry.objects.dispatch import is_object_uri
 from airflow_registry.scoring import files
+from airflow_registry.scoring.output import MANIFEST_NAME
+from airflow_registry.scoring.parts import named_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +80,7 @@ def look(output: str, storage: StorageOptions | None = None) -> Sight | None:
     if path is None:
         return None
     try:
-        stats = [os.stat(file) for file in _files(path)]  # noqa: PTH116  thousands of part files
+        stats = [os.stat(file) for file in (_own_files(path, storage) or _files(path))]  # noqa: PTH116  thousands of part files
     except OSError as error:
         raise StorageUnavailableError(f"The output {output} cannot be looked at: {error}. It was not committed.") from error
     changed = (max(stat.st_mtime_ns, stat.st_ctime_ns) for stat in stats)
@@ -87,8 +90,11 @@ def look(output: str, storage: StorageOptions | None = None) -> Sight | None:
 def written(output: str, storage: StorageOptions | None = None) -> Written:
     """What the ledger keeps of the output: of parquet files the number of rows, and on a file system the digest of the content.
 
-    Objects are not read for a digest: others may have written hundreds of gigabytes.
+    Objects are not read for a digest: others may have written hundreds of gigabytes. Of parts, `_manifest.json` says it all.
     """
+    if (manifest := _own_manifest(output, storage)) is not None:
+        facts = {name: manifest.get(name) for name in ("digest", "rows", "null_predictions", "seconds")}
+        return Written(uri=f"{output.rstrip('/')}/{MANIFEST_NAME}", quarantined=manifest.get("quarantined", 0), **facts)
     if is_object_uri(output):
         found = _objects(output, storage)
         return Written(uri=output, rows=None if found is None else _object_rows(found))
@@ -122,7 +128,27 @@ def _objects(output: str, storage: StorageOptions | None) -> ObjectFiles | None:
     except (StorageRefusedError, MissingDependencyError) as error:
         _log.warning("This worker cannot look at %s: %s", output, error)
         return None
-    return tree.found(tree.below(where))
+    named = [file for file in _own_files(where, storage) if tree.is_file(file)] if tree.is_file(f"{where}/{MANIFEST_NAME}") else []
+    return tree.found(named or tree.below(where))
+
+
+def _own_files(output: str, storage: StorageOptions | None) -> list[str]:
+    """Manifest and parts, where our own Spark job wrote the output: they have hidden names, and what else lies there is no output."""
+    manifest = _own_manifest(output, storage)
+    return [] if manifest is None else [f"{output}/{name}" for name in (MANIFEST_NAME, *(part["name"] for part in named_parts(manifest)))]
+
+
+def _own_manifest(output: str, storage: StorageOptions | None) -> dict[str, Any] | None:
+    """The manifest of an output that consists of parts; None for any other."""
+    from airflow_registry.scoring.writer import read_manifest
+
+    if not is_object_uri(output) and local_path(output) is None:
+        return None
+    try:
+        found = read_manifest(output, storage)
+    except (ManifestMismatchError, StorageRefusedError, MissingDependencyError):
+        return None
+    return found if named_parts(found) else None
 
 
 def _look_at_objects(found: ObjectFiles) -> Sight:

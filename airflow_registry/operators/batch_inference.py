@@ -11,11 +11,12 @@ from airflow_registry.errors import InvalidInputError
 from airflow_registry.hooks.context import airflow_errors, run_key
 from airflow_registry.operators.consuming import ScoringOperator
 from airflow_registry.operators.flow import Flow, Wrote
+from airflow_registry.operators.on_spark import Engine
 from airflow_registry.operators.shadowing import Beside, check_seconds
 from airflow_registry.operators.tables import input_of, ledger_name, placed, plain_input, plain_output, target_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from airflow.sdk import Context
     from airflow.sdk.definitions.mappedoperator import OperatorPartial
@@ -59,6 +60,11 @@ class BatchInferenceOperator(ScoringOperator):
             `<output>/.shadow/`, so that the gate can compare. They never fail the task.
         shadow_seconds: How long each of them may take; one that takes longer is stopped between two batches and not compared. Default:
             twice the champion's own time, at least 10 s.
+        engine: `embedded`: this worker scores, with memory that does not grow with the partition. `spark`: tasks of Spark score row groups
+            of parquet into `.parts/`, and `_manifest.json` names those that count; no version in SHADOW scores beside.
+        spark: Address of Spark: `sc://host:15002` (Spark Connect), `local[4]`, or another master.
+        spark_conn_id: An Airflow connection that says it instead, of type `spark_connect` or `spark`.
+        spark_conf: Spark's own settings for the session.
 
     Returns:
         `model`, `version`, `ref`, `partition`, `output` (the partition's folder), `uri` (the data object), `rows` (scored),
@@ -67,7 +73,7 @@ class BatchInferenceOperator(ScoringOperator):
     """
 
     default_task_id = "batch_inference"
-    template_fields: Collection[str] = ("model", "input", "output_path", "partition", "keys", "version")
+    template_fields: Collection[str] = ("model", "input", "output_path", "partition", "keys", "version", "spark")
 
     def __init__(
         self,
@@ -80,6 +86,10 @@ class BatchInferenceOperator(ScoringOperator):
         max_quarantine_share: float = MAX_SHARE,
         shadow: bool = True,
         shadow_seconds: float | None = None,
+        engine: str = "embedded",
+        spark: str | None = None,
+        spark_conn_id: str | None = None,
+        spark_conf: Mapping[str, str] | None = None,
         **kwargs: Any,  # noqa: ANN401  the arguments of ScoringOperator
     ) -> None:
         super().__init__(**kwargs)
@@ -89,8 +99,10 @@ class BatchInferenceOperator(ScoringOperator):
             raise InvalidInputError("repin=True takes the newest champion, and version= names another one. Leave one of them out.")
         check_share(max_quarantine_share)
         check_seconds(shadow_seconds)
+        where = Engine(name=engine, spark=spark, spark_conn_id=spark_conn_id, spark_conf=spark_conf or {})
         self.input = plain_input(input)
         self.output_path = plain_output(self.output_path)
+        where.check_places(self.input, self.output_path)
         self.keys = keys
         self.repin = repin
         self.force = force
@@ -98,6 +110,7 @@ class BatchInferenceOperator(ScoringOperator):
         self.max_quarantine_share = max_quarantine_share
         self.shadow = shadow
         self.shadow_seconds = shadow_seconds
+        self.engine, self.spark, self.spark_conn_id, self.spark_conf = engine, spark, spark_conn_id, spark_conf
 
     @classmethod
     def partial(cls, **kwargs: Any) -> OperatorPartial:  # noqa: ANN401  the arguments of this class
@@ -168,7 +181,10 @@ class BatchInferenceOperator(ScoringOperator):
         names = ("keys", "proba", "max_quarantine_share", "registry_conn_id")
         tables: dict[str, Any] = {"output": self.output_path} if isinstance(self.output_path, dict) else {}
         given = {"input": self.input if isinstance(self.input, dict) else source.path, **tables}
-        return {"operator": "batch_inference", **given, **{name: getattr(self, name) for name in names}}
+        return {"operator": "batch_inference", **given, **{name: getattr(self, name) for name in names}, **self._engine().to_json()}
+
+    def _engine(self) -> Engine:
+        return Engine(name=self.engine, spark=self.spark, spark_conn_id=self.spark_conn_id, spark_conf=self.spark_conf or {})
 
     def _score(
         self,
@@ -185,19 +201,13 @@ class BatchInferenceOperator(ScoringOperator):
         def record(scored: Scored, transaction: Transaction) -> None:
             registry.commit_output_within(transaction, intent, _written(scored))
 
+        options: dict[str, Any] = {"keys": self.keys, "proba": self.proba, "max_quarantine_share": self.max_quarantine_share}
+        options |= {"provenance": _provenance(registry, version, source, intent, context), "generation": intent.generation}
+        if (engine := self._engine()).is_spark:
+            return engine.score(version, source, target, storage=storage, **options)
+        progress = self._progress(source)
         return score_partition(
-            version.load(),
-            version.signature,
-            source,
-            target,
-            provenance=_provenance(registry, version, source, intent, context),
-            generation=intent.generation,
-            keys=self.keys,
-            proba=self.proba,
-            progress=self._progress(source),
-            max_quarantine_share=self.max_quarantine_share,
-            storage=storage,
-            record=record,
+            version.load(), version.signature, source, target, progress=progress, storage=storage, record=record, **options
         )
 
     def _score_beside(
@@ -212,7 +222,7 @@ class BatchInferenceOperator(ScoringOperator):
         seconds: float | None = None,
     ) -> None:
         """Versions in SHADOW, after the champion's output is in place; also over what it has scored before."""
-        if not self.shadow or version.stage is not Stage.PRODUCTION or isinstance(self.output_path, dict):
+        if not self.shadow or version.stage is not Stage.PRODUCTION or isinstance(self.output_path, dict) or self._engine().is_spark:
             return
         beside = Beside(
             registry=registry,

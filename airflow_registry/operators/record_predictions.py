@@ -89,4 +89,9 @@ class RecordPredictionsOperator(ScoringOperator):
         found = written(uri, storage)
         rows, quarantined = count("rows", self.rows), count("quarantined", self.quarantined)
         nulls = count("null_predictions", self.null_predictions)
-        return replace(found, rows=found.rows if rows is None else rows, quarantined=quarantined or 0, null_predictions=nulls)
+        return replace(
+            found,
+            rows=found.rows if rows is None else rows,
+            quarantined=quarantined or found.quarantined,
+            null_predictions=found.null_predictions if nulls is None else nulls,
+        )

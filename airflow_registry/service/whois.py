@@ -80,11 +80,20 @@ def whois(core: Core, path: str) -> LedgerEntry:
     place = output_key(path)
     said = _metadata(core, place)
     with core.store.read() as tx:
-        there = tx.first(statements.entry_at([place, output_key(os.path.dirname(place))]))  # noqa: PTH120  a URI may stand here
+        there = tx.first(statements.entry_at([place, *_folders(place)]))
         row, by = _known(tx, place, there, said, core.registry_uid)
     if row is None:
         raise NotFoundError(_unknown(path, there, said))
     return replace(rows.ledger_entry(row), found_by=by)
+
+
+def _folders(place: str) -> list[str]:
+    """The folders whose output a file there may be: the one that it is in, and of a part also the partition's."""
+    from airflow_registry.scoring.parts import PARTS
+
+    folder = os.path.dirname(place)  # noqa: PTH120  a URI may stand here
+    partition, _, name = folder.rpartition("/")
+    return [output_key(each) for each in ([folder, partition] if name == PARTS else [folder]) if each]
 
 
 def _known(
@@ -122,12 +131,14 @@ def _named(tx: Transaction, said: Mapping[str, str]) -> RowMapping | None:
 
 
 def _metadata(core: Core, place: str) -> Mapping[str, str]:
-    """What the file at a path, or the data object in a folder, says of its origin; nothing if it cannot be read as parquet."""
+    """What the file at a path, or the first data object in a folder, says of its origin; nothing if it cannot be read as parquet."""
+    from airflow_registry.scoring.parts import output_files
     from airflow_registry.scoring.writer import DATA_NAME, read_provenance
 
     is_file = place.endswith(".parquet") if is_object_uri(place) else Path(place).is_file()
     try:
-        return read_provenance(place if is_file else f"{place}/{DATA_NAME}", core.settings.storage)
+        files = [place] if is_file else [*output_files(place, storage=core.settings.storage), f"{place}/{DATA_NAME}"]
+        return read_provenance(files[0], core.settings.storage)
     except RegistryError as error:
         _log.debug("Nothing is known of %s from the file itself: %s", place, error)
         return {}
