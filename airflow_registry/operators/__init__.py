@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from airflow_registry.operators.evaluate import EvaluateModelOperator
     from airflow_registry.operators.guard import GuardChampionOperator
     from airflow_registry.operators.promote import PromoteModelOperator
+    from airflow_registry.operators.recall import RecallOperator, RescoreRecalledOperator
     from airflow_registry.operators.record_predictions import RecordPredictionsOperator
     from airflow_registry.operators.register import RegisterModelOperator
     from airflow_registry.operators.resolve import ResolveModelOperator
@@ -26,8 +27,10 @@ __all__ = [
     "EvaluateModelOperator",
     "GuardChampionOperator",
     "PromoteModelOperator",
+    "RecallOperator",
     "RecordPredictionsOperator",
     "RegisterModelOperator",
+    "RescoreRecalledOperator",
     "ResolveModelOperator",
     "RollbackModelOperator",
     "SqlInput",
@@ -42,8 +45,10 @@ _MODULES = {
     "EvaluateModelOperator": "evaluate",
     "GuardChampionOperator": "guard",
     "PromoteModelOperator": "promote",
+    "RecallOperator": "recall",
     "RecordPredictionsOperator": "record_predictions",
     "RegisterModelOperator": "register",
+    "RescoreRecalledOperator": "recall",
     "ResolveModelOperator": "resolve",
     "RollbackModelOperator": "rollback",
     "SqlInput": "tables",

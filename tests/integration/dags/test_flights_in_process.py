@@ -36,7 +36,7 @@ def train_on(closed_loop, flights, *months):
 
 
 def test_a_promotion_rings_the_inference_and_a_refusal_does_not(closed_loop, registry, flights):
-    assert closed_loop.load(DAGS) == ["batch_inference", "train_register_promote"]
+    assert closed_loop.load(DAGS) == ["batch_inference", "recall", "train_register_promote"]
     commit(closed_loop.dags_folder)
 
     before = closed_loop.start("batch_inference")
