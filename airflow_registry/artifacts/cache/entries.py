@@ -150,14 +150,15 @@ class CacheFolder:
         self._throw_away(self.root / "parts" / key)
 
     def _make_room(self, size_bytes: int, limit_bytes: int) -> bool:
+        """Whether there is room, after the oldest entries went; none goes if that would not suffice."""
         found = sorted(self.entries(), key=lambda entry: entry.used_at)
-        held = sum(entry.size_bytes for entry in found) + self._reserved()
+        room = min(limit_bytes - self._reserved() - sum(entry.size_bytes for entry in found), self.free_bytes())
+        going: list[CacheEntry] = []
         for entry in found:
-            if held + size_bytes <= limit_bytes and size_bytes <= self.free_bytes():
-                break
-            if self.remove_unused(entry.key):
-                held -= entry.size_bytes
-        return held + size_bytes <= limit_bytes and size_bytes <= self.free_bytes()
+            if room < size_bytes and not entry.is_in_use:
+                going.append(entry)
+                room += entry.size_bytes
+        return room >= size_bytes and all(self.remove_unused(entry.key) for entry in going)
 
     def _reserved(self) -> int:
         return sum(int(text) for path in self.root.glob(f"parts/*/{_RESERVED}") if (text := path.read_text(encoding="ascii")).isdigit())
