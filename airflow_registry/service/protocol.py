@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_registry.domain.burn_in import GRACE, MIN_ROWS
+from airflow_registry.domain.drift.report import PARTITIONS
+from airflow_registry.domain.drift.retraining import COOL_DOWN, FEWEST_ROWS, WITHIN, K, N
+from airflow_registry.domain.drift.verdict import ALPHA, FLOOR
 from airflow_registry.domain.shadow import NEWEST
 
 if TYPE_CHECKING:
@@ -18,10 +21,14 @@ if TYPE_CHECKING:
     from airflow_registry.domain.audit import AuditHead
     from airflow_registry.domain.audit_report import AuditExport, AuditRecord, AuditReport, Erasure
     from airflow_registry.domain.burn_in import BurnInReport
+    from airflow_registry.domain.drift.bins import Reference
+    from airflow_registry.domain.drift.report import DriftReport
+    from airflow_registry.domain.drift.retraining import MonitorReport, Retraining
     from airflow_registry.domain.evaluation import Evaluation
     from airflow_registry.domain.ledger import Intent, LedgerEntry, RecallPlan, Written
     from airflow_registry.domain.model import Dataset, Lineage, ModelVersion, RegisteredModel, RuntimeMetrics, Signature
     from airflow_registry.domain.names import RunKey
+    from airflow_registry.domain.outcomes import LiveMetrics, RecordedOutcomes
     from airflow_registry.domain.people import Asked, Circumstances, PolicyLock, Standing, Vote, Waiver
     from airflow_registry.domain.policy import Policy
     from airflow_registry.domain.promotion import Decision, Promotion
@@ -78,6 +85,7 @@ class Registry(Protocol):
         lineage: Lineage | None = None,
         format: str | None = None,  # noqa: A002  the word that people use
         copy: bool = True,
+        reference: object = None,
         run: RunKey | None = None,
         idempotency_key: str | None = None,
     ) -> ModelVersion:
@@ -362,6 +370,52 @@ class Registry(Protocol):
 
     def shadow_report(self, model: str, version: object) -> ShadowReport:
         """What a version did in SHADOW: every comparison, and the agreement with the present champion."""
+
+    def record_outcomes(
+        self,
+        model: str,
+        labels: object,
+        *,
+        keys: Sequence[str] | str,
+        label: str,
+        output: str | None = None,
+        partition: str | None = None,
+        metrics: Sequence[str] = (),
+        by: str | None = None,
+    ) -> RecordedOutcomes:
+        """Join labels that arrived later with the live predictions, and keep the metrics per version and partition."""
+
+    def live_metrics(self, model: str, version: object = None) -> tuple[LiveMetrics, ...]:
+        """How the predictions of each version, or of one, turned out."""
+
+    # -- drift ---------------------------------------------------------------------------------------------------------
+    def drift_reference(self, ref: str) -> Reference | None:
+        """What a version is compared with, frozen at its registration; None if it was registered without."""
+
+    def drift_bins(self, ref: str) -> tuple[Reference, ...]:
+        """By which bins the rows that a version scores are counted: its own, and its predictions also by the champion's before it."""
+
+    def drift(self, model: str, *, partitions: int = PARTITIONS, alpha: float = ALPHA, floor: float = FLOOR) -> DriftReport:
+        """Judge what the champion scored lately against the data it was registered with; nothing is changed."""
+
+    def retrain_if_drifted(
+        self,
+        model: str,
+        *,
+        k: int = K,
+        n: int = N,
+        min_rows: int = FEWEST_ROWS,
+        cool_down: timedelta = COOL_DOWN,
+        within: timedelta = WITHIN,
+        alpha: float = ALPHA,
+        floor: float = FLOOR,
+        by: str | None = None,
+        run: RunKey | None = None,
+    ) -> MonitorReport:
+        """Ask for a retraining if `k` of the last `n` partitions drifted; not again within `cool_down`, and one at a time."""
+
+    def retrainings(self, model: str) -> tuple[Retraining, ...]:
+        """All retrainings of a model that were asked for because of drift, oldest first."""
 
     # -- the bell --------------------------------------------------------------------------------------------------------
     def revisions(self) -> dict[str, int]:

@@ -20,6 +20,7 @@ from tests.contracts.registry_digested import Digesting
 from tests.contracts.registry_evaluating import Evaluating
 from tests.contracts.registry_inferring import Ledger, Pinning
 from tests.contracts.registry_judging import Judging
+from tests.contracts.registry_outcomes import Outcomes
 from tests.contracts.registry_people import People
 from tests.contracts.registry_promoting import Promoting
 from tests.contracts.registry_proving import Proving
@@ -50,6 +51,7 @@ class RegistryContract(
     Judging,
     Reporting,
     Shadowing,
+    Outcomes,
 ):
     """Subclasses set `__test__ = True`, give the fixtures `url` and `empty_url` and the four hooks."""
 
