@@ -165,6 +165,19 @@ COMMANDS: tuple[Command, ...] = (
         example="promote lead_scoring:8 --reason 'the gate has no labels yet'",
     ),
     Command(
+        name="move",
+        help="change the stage of a version: to SHADOW, ARCHIVED, or back to DEVELOPMENT",
+        run="writing:move",
+        arguments=(
+            _REF,
+            argument("stage", help="DEVELOPMENT, SHADOW or ARCHIVED, in any case", metavar="STAGE"),
+            argument("--reason", help="why; recorded", metavar="TEXT"),
+        ),
+        writes=True,
+        description="Archiving the champion leaves the model without one.",
+        example="move lead_scoring:9 shadow",
+    ),
+    Command(
         name="rollback",
         help="bring back the previous champion",
         run="writing:rollback",

@@ -46,6 +46,17 @@ def rollback(call: Call) -> Answer:
     return _moved(call.registry.rollback(call["model"], reason=call["reason"]))
 
 
+def move(call: Call) -> Answer:
+    """Change the stage of a version; PRODUCTION has commands of its own."""
+    from airflow_registry.domain.stage import Stage
+
+    stage = Stage.parse(call["stage"])
+    if stage is Stage.PRODUCTION:
+        raise UsageError("a version gets into PRODUCTION by promote (a decision, or a person's override) or rollback")
+    version = call.registry.get(call["ref"])
+    return _moved(call.registry.move(version.model, version.number, stage, reason=call["reason"]))
+
+
 def download(call: Call) -> Answer:
     """Copy an artifact into a folder, verified."""
     version = call.registry.get(call["ref"])

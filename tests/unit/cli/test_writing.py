@@ -156,6 +156,18 @@ def test_rollback_brings_the_previous_champion_back(registry, command, answer):
     assert "cannot be rolled back" in err
 
 
+def test_move_changes_the_stage_and_leaves_production_to_others(registry, command, answer):
+    registry.register("lead")
+    assert answer("move", "lead:1", "shadow", "--reason", "watch it first")["to_stage"] == "SHADOW"
+    assert command("move", "lead:1", "Archived")[0] == 0
+    assert command("move", "lead:1", "DEVELOPMENT")[1].startswith("lead:1 went from ARCHIVED to DEVELOPMENT.")
+    code, _, err = command("move", "lead:1", "production")
+    assert (code, "by promote" in err) == (2, True)
+    code, _, err = command("move", "lead:1", "staging")
+    assert (code, "'staging' is not a stage" in err) == (1, True)
+    assert [str(change.to_stage) for change in registry.history("lead") if hasattr(change, "to_stage")].count("SHADOW") == 1
+
+
 def test_download_copies_verified_bytes(registry, model_file, tmp_path, command, answer):
     registry.register("lead", str(model_file))
     found = answer("download", "lead:1", tmp_path / "here")
