@@ -25,6 +25,13 @@ _NOT_FACTS = frozenset({"model", "example", "training_frame", "signature"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class AtHand:
+    """Rows that nobody called a reference for drift, but that would do: they are left out where they cannot be used."""
+
+    rows: Any
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Trained:
     """A fitted model with what its training function knows about it.
 
@@ -40,6 +47,8 @@ class Trained:
         example: A few rows of the model's input as a frame; names and types of the signature are read from it.
         training_frame: All rows that the model was fitted on, as they went into it (only the model's columns are looked at): nulls,
             categories and ranges of the signature are read from it too, and rows are checked against them when the model scores.
+        reference: Rows as they go into the model (a frame, an Arrow table, or the path of parquet or CSV), with which everything that the
+            version scores is compared for drift. Default: the training frame or the example, if it has at least 200 rows.
         signature: The signature itself, instead of either: `capture(model, training_frame=X).with_policy("carrier", unseen="pass")`.
 
     Raises:
@@ -57,6 +66,7 @@ class Trained:
     evaluated_on: Dataset | None = None
     example: Any = None
     training_frame: Any = None
+    reference: Any = None
     signature: Signature | None = None
 
     def __post_init__(self) -> None:
@@ -83,6 +93,9 @@ class Trained:
     def facts(self) -> dict[str, Any]:
         """What was said beside the model and its data, as arguments of `register`; what was left out is not in it."""
         said = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _NOT_FACTS}
+        data = self.example if self.training_frame is None else self.training_frame
+        if self.reference is None and data is not None:
+            said["reference"] = AtHand(data)
         return {name: value for name, value in said.items() if value is not None and not (isinstance(value, tuple) and not value)}
 
 

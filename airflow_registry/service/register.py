@@ -17,11 +17,13 @@ from airflow_registry.service.facts import checked_facts
 from airflow_registry.service.place import place
 from airflow_registry.service.record import add_evaluation
 from airflow_registry.sql import catalog, claimed, rows
+from airflow_registry.sql.statements import drift
 from airflow_registry.sql.statements import models as statements
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from airflow_registry.domain.drift.bins import Reference
     from airflow_registry.domain.metrics import Metric
     from airflow_registry.sql.store import Transaction
 
@@ -48,6 +50,7 @@ class Registration:
     copy: bool = True
     run: RunKey | None = None
     idempotency_key: str | None = None
+    reference: Reference | None = None  # what its data look like, for drift
     must_be_new: bool = False
     origin: Mapping[str, Any] | None = None  # of a version that is copied from another registry
 
@@ -204,6 +207,8 @@ def _add(core: Core, tx: Transaction, request: Registration, draft: ModelVersion
     }
     version_id = tx.scalar(statements.add_version(values))
     tx.run(statements.add_stage(version_id, model.id, Stage.DEVELOPMENT))
+    if request.reference is not None:
+        tx.run(drift.add_reference(version_id, request.reference.to_json(), version.registered_at))
     body: dict[str, Any] = {
         "uid": version.uid,
         "digest": version.digest,

@@ -14,6 +14,8 @@ from airflow_registry.service import promote as promoting
 from airflow_registry.service import report as reporting
 from airflow_registry.service.audit.verbs import AuditInterface
 from airflow_registry.service.core import Core, utc_now
+from airflow_registry.service.drift import references
+from airflow_registry.service.drift.verbs import DriftInterface
 from airflow_registry.service.judging import JudgingInterface
 from airflow_registry.service.observing import ObservingInterface
 from airflow_registry.service.original import OriginalInterface
@@ -52,6 +54,7 @@ class ModelRegistry(
     ObservingInterface,
     RecallInterface,
     WithinInterface,
+    DriftInterface,
     WatchingInterface,
 ):
     """The registry on one database and one artifact store.
@@ -132,6 +135,7 @@ class ModelRegistry(
         lineage: Lineage | None = None,
         format: str | None = None,  # noqa: A002  the word that people use
         copy: bool = True,
+        reference: object = None,
         run: RunKey | None = None,
         idempotency_key: str | None = None,
     ) -> ModelVersion:
@@ -153,6 +157,8 @@ class ModelRegistry(
             lineage: Where it came from; what is left out is filled in from the run, git, the container and the process.
             format: How it is loaded; default: found out.
             copy: False leaves the bytes of a path where they are.
+            reference: Rows as they go into the model (a frame, an Arrow table, or the path of parquet or CSV), with which everything
+                that the version scores is compared for drift. What the model says about them is kept too, if `artifact` can predict.
             run: The task instance; a retry of it returns the version of the earlier try.
             idempotency_key: The same outside Airflow.
 
@@ -170,6 +176,7 @@ class ModelRegistry(
         artifact = arguments.get("artifact")
         if arguments.get("signature") is None and hasattr(artifact, "predict"):
             arguments["signature"] = capture(artifact)
+        arguments["reference"] = references.frozen(self.core, arguments.get("reference"), artifact, arguments.get("signature"))
         return read.bound(self.core, register.register(self.core, register.checked(model, arguments)))
 
     def find_registration(self, model: str, run: RunKey) -> ModelVersion | None:

@@ -17,6 +17,7 @@ from tests.contracts.registry_burn_in import BurningIn
 from tests.contracts.registry_copying import Copying
 from tests.contracts.registry_deployments import Deployments
 from tests.contracts.registry_digested import Digesting
+from tests.contracts.registry_drifting import Drifting
 from tests.contracts.registry_evaluating import Evaluating
 from tests.contracts.registry_inferring import Ledger, Pinning
 from tests.contracts.registry_judging import Judging
@@ -52,6 +53,7 @@ class RegistryContract(
     Reporting,
     Shadowing,
     Outcomes,
+    Drifting,
 ):
     """Subclasses set `__test__ = True`, give the fixtures `url` and `empty_url` and the four hooks."""
 

@@ -17,7 +17,7 @@ TABLES = (
     "models", "versions", "version_stages", "champions", "evaluations", "metrics", "decisions", "decision_data", "promotions", "cool_downs",
     "audit", "audit_texts", "audit_head", "pins", "deliveries", "ledger", "ledger_commits", "partitions", "locations", "events", "leases",
     "approvals", "waivers", "waiver_withdrawals", "policy_locks", "freezes", "tokens", "shadow_comparisons", "outcomes",
-    "recalls", "recall_partitions", "recall_uses",
+    "recalls", "recall_partitions", "recall_uses", "drift_references", "retrainings",
 )  # fmt: skip
 
 

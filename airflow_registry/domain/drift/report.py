@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from airflow_registry.domain.drift.verdict import Limits
     from airflow_registry.domain.names import ModelName
 
+PARTITIONS = 5
+"""How many of the last ones are looked at."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_registry.domain.names import ModelName
 
 K, N = 3, 5
-MIN_ROWS = 500
+FEWEST_ROWS = 500
 COOL_DOWN = timedelta(days=7)
 WITHIN = timedelta(days=1)
 
@@ -39,7 +39,7 @@ class RetrainTerms:
 
     k: int = K
     n: int = N
-    min_rows: int = MIN_ROWS
+    min_rows: int = FEWEST_ROWS
     cool_down: timedelta = COOL_DOWN
     within: timedelta = WITHIN
 
