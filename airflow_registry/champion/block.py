@@ -14,6 +14,7 @@ Invariants:
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow.sdk import BaseOperator
@@ -23,11 +24,12 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow_registry.champion.output import Sight, look, written
 from airflow_registry.domain.names import refuse_unrendered
 from airflow_registry.errors import InvalidInputError, ModelNotFoundError, NoChampionError, one_of
+from airflow_registry.hooks.connection import DEFAULT_CONNECTION
 from airflow_registry.hooks.context import airflow_errors, explained_templates, pinned, run_key, task_instance
 from airflow_registry.hooks.registry import RegistryHook
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from types import TracebackType
 
     from airflow.sdk import DAG, Context
@@ -73,6 +75,34 @@ class Scoring:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if kind is None:
             self._wire()
+
+    @property
+    def spark_application(self) -> str:
+        """`application` of a SparkSubmitOperator inside the block: the script that scores a partition as a Spark application of its own."""
+        return str(Path(__file__).parents[1] / "scoring" / "spark_job.py")
+
+    def spark_arguments(self, *, input: str, keys: Sequence[str] | None = None, more: Sequence[str] = ()) -> list[str]:  # noqa: A002
+        """`application_args` of a SparkSubmitOperator inside the block, beside `spark_application`; templates, as it takes them.
+
+        Args:
+            input: Parquet: a file, folder or glob, reached under this name by driver and executors.
+            keys: Columns that are copied to the output; default: those that do not go into the model.
+            more: Further arguments of the script, such as `--endpoint-url=…`.
+        """
+        champion = self._champion
+        connection = f", {champion.registry_conn_id!r}" if champion.registry_conn_id != DEFAULT_CONNECTION else ""
+        index = "(none if ti.map_index < 0 else ti.map_index)"  # in a mapped group: this instance's own intent
+        intent = f"ti.xcom_pull(task_ids={self.intent.task_id!r}, map_indexes={index})"
+        chosen = [] if keys is None else [f"--key={key}" for key in keys] or ["--no-keys"]
+        return [  # in one word each, because DAGs may render a whole template to an object
+            f"--model={{{{ macros.registry.pinned_model({str(champion.model)!r}{connection}) }}}}",
+            f"--generation={{{{ {intent}['generation'] }}}}",
+            f"--input={input}",
+            f"--output={self.intent.output_uri}",
+            f"--partition={self.intent.partition}",
+            *chosen,
+            *more,
+        ]
 
     def _wire(self) -> None:
         """Put the tasks that were made inside between the two; setups and teardowns of the user keep their own wiring."""

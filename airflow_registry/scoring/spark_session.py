@@ -42,7 +42,7 @@ def check_url(url: str) -> str:
 
 @contextmanager
 def spark_session(url: str | None, conf: Mapping[str, str] | None = None, *, name: str = "airflow-registry") -> Iterator[Any]:
-    """A session that ends with the context, whose executors can import this package.
+    """A session whose executors can import this package; it ends with the context, unless this process had it before.
 
     Args:
         url: `sc://host:15002`, or a master such as `local[4]`; None under `spark-submit`, which says it itself.
@@ -53,17 +53,20 @@ def spark_session(url: str | None, conf: Mapping[str, str] | None = None, *, nam
         InvalidInputError: If the address is none.
         MissingDependencyError: If pyspark is not installed.
     """
-    builder = _pyspark_sql().SparkSession.builder.appName(name)
+    sessions = _pyspark_sql().SparkSession
+    builder, is_connect = sessions.builder.appName(name), url is not None and url.startswith(_CONNECT)
     is_quiet = url is not None and check_url(url).startswith(_LOCAL)
     for key, value in {**(_QUIET if is_quiet else {}), **(conf or {})}.items():
         builder = builder.config(key, value)
     with private_folder() as folder:
+        is_ours = is_connect or sessions.getActiveSession() is None
         spark = _started(builder, url)
         try:
-            _equip(spark, folder, is_connect=url is not None and url.startswith(_CONNECT))
+            _equip(spark, folder, is_connect=is_connect)
             yield spark
         finally:
-            spark.stop()
+            if is_ours:
+                spark.stop()
 
 
 def _started(builder: Any, url: str | None) -> Any:  # noqa: ANN401  pyspark's own

@@ -3,7 +3,6 @@
 import itertools
 import json
 import os
-import pickle
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -34,26 +33,11 @@ from airflow_registry.scoring.parts import output_files
 from airflow_registry.scoring.pinned import PinnedModel
 from airflow_registry.scoring.source import open_source
 from airflow_registry.scoring.spark import score_parts
-from airflow_registry.scoring.spark_task import Done, run_task
 from airflow_registry.scoring.spark_units import units_of
 from airflow_registry.scoring.writer import holds_output, read_manifest, read_provenance
+from tests.fakes.spark_here import here
 
 SIGNATURE = Signature(inputs=(Column(name="x", type="double", nullable=False), Column(name="y", type="double")), output="int64")
-
-
-def numbers(*values):
-    return pa.RecordBatch.from_pydict({"id": pa.array(values, pa.int64())})
-
-
-def here(task, units=None):
-    """What Spark does with a task, in this process: through pickle, as it would."""
-    task = pickle.loads(pickle.dumps(task))
-    found = []
-    for number in range(len(task.units)) if units is None else units:
-        (answer,) = run_task(task, [numbers(number)])
-        assert answer.schema.names == ["unit", "result"]
-        found.append(Done.from_text(answer["result"][0].as_py()))
-    return found
 
 
 @pytest.fixture(scope="session")
