@@ -130,13 +130,13 @@ class Output:
             file.abandon()
 
     def _add(self, name: str, batch: pa.RecordBatch) -> None:
-        file = self._files.get(name) or self._open(name, batch.schema)
-        file.add(batch)
+        if name not in self._files:
+            self._stage.expect(name, batch.schema)  # what `begin` says, where no row comes, may be a guess
+            self._open(name, batch.schema)
+        self._files[name].add(batch)
 
-    def _open(self, name: str, schema: pa.Schema) -> StagedRows:
-        self._stage.expect(name, schema)
-        self._files[name] = file = StagedRows(self._stage.path(name), schema.with_metadata(self._metadata))
-        return file
+    def _open(self, name: str, schema: pa.Schema) -> None:
+        self._files[name] = StagedRows(self._stage.path(name), schema.with_metadata(self._metadata))
 
 
 @contextmanager

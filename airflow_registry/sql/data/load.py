@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_registry.errors import InvalidInputError
+from airflow_registry.sql.data.query import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,9 +38,8 @@ def load(connection: Connection, table: Table, batches: Iterable[pa.RecordBatch]
 def _copy(connection: Connection, table: Table, batches: Iterable[pa.RecordBatch]) -> None:
     import psycopg
 
-    named = connection.dialect.identifier_preparer
-    columns = ", ".join(named.quote_identifier(column.name) for column in table.columns)
-    statement = f"COPY {named.format_table(table)} ({columns}) FROM STDIN (FORMAT csv, ENCODING 'UTF8')"
+    into = _table_and_columns(connection, table)
+    statement = f"COPY {into} FROM STDIN (FORMAT csv, ENCODING 'UTF8')"
     driver: Any = connection.connection.driver_connection
     try:
         with driver.cursor() as cursor, cursor.copy(statement.encode()) as copy:
@@ -52,16 +52,19 @@ def _copy(connection: Connection, table: Table, batches: Iterable[pa.RecordBatch
 def _insert_many(connection: Connection, table: Table, batches: Iterable[pa.RecordBatch]) -> None:
     import sqlite3
 
-    named = connection.dialect.identifier_preparer
-    columns = ", ".join(named.quote_identifier(column.name) for column in table.columns)
     marks = ", ".join("?" for _ in table.columns)
-    statement = f"INSERT INTO {named.format_table(table)} ({columns}) VALUES ({marks})"  # noqa: S608  quoted names and marks only
+    statement = f"INSERT INTO {_table_and_columns(connection, table)} VALUES ({marks})"  # noqa: S608  quoted names and marks only
     driver: Any = connection.connection.driver_connection
     try:
         for batch in batches:
             driver.executemany(statement, zip(*(_values(column) for column in batch.columns), strict=True))
     except sqlite3.IntegrityError as error:
         raise _refused(table, str(error)) from error
+
+
+def _table_and_columns(connection: Connection, table: Table) -> str:
+    name = ".".join(quoted(connection.dialect, part) for part in (table.schema, table.name) if part is not None)
+    return f"{name} ({', '.join(quoted(connection.dialect, column.name) for column in table.columns)})"
 
 
 def _refused(table: Table, said: str) -> InvalidInputError:

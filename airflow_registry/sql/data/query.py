@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, text
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from sqlalchemy import TextClause
-    from sqlalchemy.engine import Connection, CursorResult, Engine
+    from sqlalchemy.engine import Connection, CursorResult, Dialect, Engine
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 LONGEST_NAME_BYTES = 63
@@ -84,7 +85,7 @@ def names_in(statement: str) -> tuple[str, ...]:
 
 def table_query(database: str | Engine, table: str, columns: Sequence[str] | None, where: str | None, order_by: Sequence[str]) -> str:
     """A SELECT of a table's columns, where one equals `:partition`."""
-    named = data_engine(database).dialect.identifier_preparer.quote_identifier
+    named = partial(quoted, data_engine(database).dialect)
     wanted = "*" if columns is None else ", ".join(named(name) for name in columns) or "1"
     found = f"SELECT {wanted} FROM {quoted_table(database, table)}"  # noqa: S608  names only, and all of them quoted
     found += "" if where is None else f" WHERE {named(where)} = :partition"
@@ -98,8 +99,14 @@ def _escaped(statement: str) -> str:
 
 def quoted_table(database: str | Engine, table: str) -> str:
     """A table's name, with its schema if it has one, as it may stand in a statement."""
-    named = data_engine(database).dialect.identifier_preparer.quote_identifier
-    return ".".join(named(part) for part in split_table(table) if part is not None)
+    dialect = data_engine(database).dialect
+    return ".".join(quoted(dialect, part) for part in split_table(table) if part is not None)
+
+
+def quoted(dialect: Dialect, name: str) -> str:
+    """A name as it may stand in a statement; percent signs as they are, which SQLAlchemy's own quoting doubles for some drivers."""
+    marks = dialect.identifier_preparer
+    return marks.initial_quote + name.replace(marks.escape_quote, marks.escape_to_quote) + marks.final_quote
 
 
 def split_table(table: str) -> tuple[str | None, str]:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from airflow_registry.domain.model import Column, Signature
 from airflow_registry.objects.dispatch import open_bucket
 from airflow_registry.objects.options import StorageOptions
 from airflow_registry.scoring.writer import Provenance
@@ -77,3 +78,20 @@ def rows(count, start=0):
 @pytest.fixture
 def make_rows():
     return rows
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def data(request, tmp_path):
+    """An empty database of data."""
+    from tests.integration.scoring.databases import Data
+
+    if request.param == "postgres":
+        return Data(request.getfixturevalue("postgres_url"))
+    path = tmp_path / "lake.db"
+    path.touch()
+    return Data(f"sqlite:///{path}")
+
+
+@pytest.fixture
+def signature():
+    return Signature(inputs=(Column(name="x", type="double"), Column(name="y", type="double")), output="double")

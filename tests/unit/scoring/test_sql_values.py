@@ -35,7 +35,7 @@ def test_an_input_that_says_too_little_or_too_much_is_refused(given, message):
 @pytest.mark.parametrize("statement", ["SELECT {{ ds }}", "SELECT 1 {% if x %}", "SELECT 1 {# no #}", "… = '{{ partition_key }}'"])
 @pytest.mark.parametrize("name", ["query", "digest_by"])
 def test_a_statement_that_is_a_template_is_refused_because_it_would_become_part_of_the_statement(name, statement):
-    given = {"conn_id": "a", "query": QUERY, **{name: statement}}
+    given = {"conn_id": "a", "query": QUERY, name: statement}
     with pytest.raises(InvalidInputError, match="parameters="):
         SqlInput(**given)
 
