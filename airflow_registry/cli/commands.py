@@ -19,6 +19,7 @@ from __future__ import annotations
 from airflow_registry.cli import values
 from airflow_registry.cli.audit_commands import AUDIT
 from airflow_registry.cli.command import COMMON, CONNECTION, Argument, Command, argument
+from airflow_registry.cli.ledger_commands import LEDGER
 from airflow_registry.cli.people_commands import PEOPLE
 
 __all__ = ["COMMANDS", "COMMON", "CONNECTION", "GROUPS", "Argument", "Command", "argument", "groups"]
@@ -67,28 +68,7 @@ COMMANDS: tuple[Command, ...] = (
         ),
         example="diff lead_scoring@production lead_scoring:8",
     ),
-    Command(
-        name="predictions",
-        help="what a model, or one version of it, wrote or meant to write",
-        run="reading:predictions",
-        arguments=(argument("model", help="MODEL; or MODEL:NUMBER or MODEL@STAGE for one version", metavar="MODEL[:NUMBER]"), _LIMIT),
-        example="predictions lead_scoring:8",
-    ),
-    Command(
-        name="recall",
-        help="the plan of a recall: every partition in which a version's output stands",
-        run="reading:recall",
-        arguments=(_REF,),
-        description="Half-written partitions and runs that recorded nothing are listed too. Nothing is changed.",
-        example="recall lead_scoring:8",
-    ),
-    Command(
-        name="whois",
-        help="who wrote a file of predictions: by its path or URI, or by its bytes if it was copied elsewhere",
-        run="reading:whois",
-        arguments=(argument("file", help="path or URI of the file, or of its partition's folder", metavar="FILE"),),
-        example="whois predictions.parquet",
-    ),
+    *LEDGER,
     Command(
         name="register",
         help="register the next version of a model",

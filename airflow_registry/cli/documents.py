@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from airflow_registry.domain.ledger import LedgerEntry, RecallPlan
     from airflow_registry.domain.model import ModelVersion, RegisteredModel
     from airflow_registry.domain.promotion import Decision, Promotion
+    from airflow_registry.domain.recall import Recall
 
 _INNER = frozenset({"access", "audit_head", "created", "model", "number"})  # said in other words, or by the command that knows
 
@@ -68,9 +69,17 @@ def recall(plan: RecallPlan) -> dict[str, Any]:
         "version": plan.number,
         "ref": f"{plan.model}:{plan.number}",
         "rows": plan.rows,
+        "size_bytes": plan.size_bytes,
         "partitions": [entry(found) for found in plan.entries],
         "unrecorded": [_numbered(use) for use in plan.unrecorded],
+        "by_hand": [{"output": found.output, "why": why} for found, why in plan.by_hand],
     }
+
+
+def recalled(found: Recall) -> dict[str, Any]:
+    """A recall and how far it has come."""
+    uses = [_numbered(use) for use in found.unrecorded]
+    return {**found.to_json(), "target_ref": found.target_ref, "at": found.at, "closed_at": found.closed_at, "unrecorded": uses}
 
 
 def burn_in(found: BurnInReport) -> dict[str, Any]:

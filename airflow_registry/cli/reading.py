@@ -1,11 +1,11 @@
-"""Commands that read: models, versions, history, the ledger."""
+"""Commands that read: models, versions, history."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from airflow_registry.cli import documents
-from airflow_registry.cli.answer import Answer, Facts, Table
+from airflow_registry.cli.answer import Answer, Table
 from airflow_registry.cli.show import metrics_text, size
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from airflow_registry.cli.call import Call
-    from airflow_registry.domain.ledger import LedgerEntry
     from airflow_registry.domain.promotion import Decision, Promotion
 
     Entry = TypeVar("Entry")
@@ -83,64 +82,6 @@ def diff(call: Call) -> Answer:
     )
 
 
-def predictions(call: Call) -> Answer:
-    """What a model, or one version of it, wrote."""
-    model, number = call["model"], None
-    if ":" in model or "@" in model:
-        version = call.registry.get(model)
-        model, number = version.model, version.number
-    found = _newest(call.registry.predictions(model, number), call["limit"])
-    return Answer(
-        document={"predictions": [documents.entry(entry) for entry in found]},
-        blocks=[_ledger_table(found, empty=f"The ledger knows no output of {call['model']}.")],
-    )
-
-
-def recall(call: Call) -> Answer:
-    """The plan of a recall."""
-    version = call.registry.get(call["ref"])
-    plan = call.registry.recall(version.model, version.number)
-    uses = [(use.dag_id, use.run_id) for use in plan.unrecorded]
-    partitions = "1 partition" if len(plan.entries) == 1 else f"{len(plan.entries)} partitions"
-    return Answer(
-        document=documents.recall(plan),
-        blocks=[
-            _ledger_table(plan.entries, empty=f"No output that the ledger knows is by {version.ref}."),
-            Table(
-                title="Runs that were given the version and recorded nothing",
-                columns=("dag", "run"),
-                rows=uses,
-                empty="None.",
-            ),
-            f"To recall {version.ref}: {partitions}, {plan.rows} rows. Nothing was changed.",
-        ],
-    )
-
-
-def whois(call: Call) -> Answer:
-    """Who wrote a file."""
-    found = call.registry.whois(call["file"])
-    version = call.registry.get(f"{found.model}:{found.number}")
-    facts = {
-        "written by": version.ref,
-        "stage now": version.stage,
-        "state": _state(found),
-        "output": found.output,
-        "partition": found.partition,
-        "dag": found.dag_id,
-        "run": found.run_id,
-        "started": found.started_at,
-        "committed": found.committed_at,
-        "rows": found.rows,
-        "quarantined": found.quarantined or None,
-        "file digest": found.digest,
-        "input digest": found.input_digest,
-        "model digest": version.digest,
-        "remote path": version.remote_path,
-    }
-    return Answer(document={**documents.entry(found), "stage": version.stage}, blocks=[Facts(pairs=facts)])
-
-
 def _newest(found: Sequence[Entry], limit: int | None) -> Sequence[Entry]:
     """The last entries, oldest first: what is new stands at the end, above the next prompt."""
     return found if limit is None else found[-limit:]
@@ -174,18 +115,3 @@ def _history_document(entry: Promotion | Decision) -> dict[str, Any]:
 
 def _judged(better: bool | None) -> str:
     return "" if better is None else "better" if better else "worse"
-
-
-def _state(entry: LedgerEntry) -> str:
-    if entry.committed_at is None:
-        return "unfinished"
-    return "live" if entry.is_live else "replaced"
-
-
-def _ledger_table(found: Sequence[LedgerEntry], *, empty: str) -> Table:
-    columns = ("output", "version", "state", "rows", "quarantined", "started", "run")
-    rows = [
-        (entry.output, entry.number, _state(entry), entry.rows, entry.quarantined or None, entry.started_at, entry.run_id)
-        for entry in found
-    ]
-    return Table(columns=columns, rows=rows, empty=empty)

@@ -100,6 +100,20 @@ def since(text: str) -> timedelta | datetime:
     return moment
 
 
+def moment(text: str) -> datetime:
+    """A time with its zone; or a day, which ends at midnight UTC.
+
+    >>> moment("2026-01-31")
+    datetime.datetime(2026, 1, 31, 23, 59, 59, 999999, tzinfo=datetime.timezone.utc)
+    """
+    from datetime import timedelta
+
+    found = since(text)
+    if isinstance(found, timedelta):
+        raise ArgumentTypeError(f"{text!r} is no time; expected for example 2026-01-31, or 2026-01-31T12:00+01:00")
+    return found + timedelta(days=1, microseconds=-1) if len(text) == len("2026-01-31") else found
+
+
 def age(text: str) -> tuple[str, timedelta]:
     """`30d` for every model, `lead_scoring=7d` for one: a model's name, '' for all, and how old its champion may be."""
     model, _, limit = text.rpartition("=")

@@ -14,7 +14,8 @@ VERSION_KEYS = [
 ]  # fmt: skip
 ENTRY_KEYS = [
     "model", "version", "ref", "uid", "output", "partition", "generation", "dag_id", "run_id", "input_digest", "started_at",
-    "committed_at", "is_live", "uri", "digest", "rows", "quarantined", "null_predictions",
+    "committed_at", "is_live", "uri", "digest", "rows", "quarantined", "null_predictions", "seconds", "input_digest_kind", "is_shadow",
+    "recipe", "deployment", "task_id", "map_index", "size_bytes", "decision", "pinned_revision", "recall", "is_quarantined", "found_by",
 ]  # fmt: skip
 
 
