@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from airflow_registry.domain.rules import Approval as Approval
     from airflow_registry.domain.rules import BurnIn as BurnIn
     from airflow_registry.domain.rules import Comparison as Comparison
+    from airflow_registry.domain.rules import DriftLimit as DriftLimit
     from airflow_registry.domain.rules import Fresh as Fresh
     from airflow_registry.domain.rules import Gap as Gap
+    from airflow_registry.domain.rules import LiveLimit as LiveLimit
     from airflow_registry.domain.rules import Require as Require
     from airflow_registry.domain.rules import Shadow as Shadow
     from airflow_registry.domain.rules import Smoke as Smoke
@@ -36,8 +38,10 @@ _HOMES = {
     "BurnIn": "airflow_registry.domain.rules",
     "Comparison": "airflow_registry.domain.rules",
     "Dataset": "airflow_registry.domain.model",
+    "DriftLimit": "airflow_registry.domain.rules",
     "Fresh": "airflow_registry.domain.rules",
     "Gap": "airflow_registry.domain.rules",
+    "LiveLimit": "airflow_registry.domain.rules",
     "Model": "airflow_registry.modeling.base",
     "ModelRegistry": "airflow_registry.service.registry",
     "ModelVersion": "airflow_registry.domain.model",
@@ -59,8 +63,10 @@ __all__ = [
     "BurnIn",
     "Comparison",
     "Dataset",
+    "DriftLimit",
     "Fresh",
     "Gap",
+    "LiveLimit",
     "Model",
     "ModelRegistry",
     "ModelVersion",

@@ -6,6 +6,7 @@ cannot be told (too few rows, writers that did not count) breaks nothing and say
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from airflow_registry.domain.promotion import Reason, Ruling
 from airflow_registry.errors import InvalidInputError
 
 if TYPE_CHECKING:
+    from airflow_registry.domain.drift.verdict import FeatureDrift
     from airflow_registry.domain.names import ModelName
     from airflow_registry.domain.promotion import Promotion
     from airflow_registry.domain.rules import BurnIn
@@ -58,6 +60,9 @@ class LedgerFacts:
         quarantined: Rows set aside in those partitions (count).
         counted: Predictions in partitions whose writers also counted those that are null (count, at most `rows`).
         nulls: Predictions among `counted` that are missing or no finite number (count).
+        live: The metric that the policy bounds, by labels that arrived since; NaN where it is not known.
+        labelled: Predictions behind it (count).
+        prediction_drift: Of the predictions the one that drifted most; None if nothing was counted.
     """
 
     finished: int = 0
@@ -66,6 +71,9 @@ class LedgerFacts:
     quarantined: int = 0
     counted: int = 0
     nulls: int = 0
+    live: float = math.nan
+    labelled: int = 0
+    prediction_drift: FeatureDrift | None = None
 
 
 Check: TypeAlias = Callable[["BurnIn", LedgerFacts, Terms], Reason | None]
@@ -101,7 +109,34 @@ def quarantine_share(limits: BurnIn, facts: LedgerFacts, terms: Terms) -> Reason
     )
 
 
-CHECKS: tuple[Check, ...] = (failed_partitions, null_share, quarantine_share)
+def live(limits: BurnIn, facts: LedgerFacts, _terms: Terms) -> Reason | None:
+    """A metric by labels that arrived after the promotion."""
+    limit = limits.live
+    if limit is None:
+        return None
+    rule, rows = str(limit), facts.labelled
+    if rows < limit.min_rows or not math.isfinite(facts.live):
+        text = f"{rows} predictions have a label by which {limit.metric} can be told; {limit.min_rows} are needed to judge {rule}."
+        return Reason(rule=rule, passed=None, ruling=Ruling.INCONCLUSIVE, text=text, rows=rows)
+    is_within = (limit.at_least is None or facts.live >= limit.at_least) and (limit.at_most is None or facts.live <= limit.at_most)
+    text = f"{limit.metric} is {facts.live:.6g} on {rows} predictions whose labels have arrived; needed is {rule}."
+    return Reason(rule=rule, passed=is_within, text=text, observed=facts.live, rows=rows)
+
+
+def prediction_drift(limits: BurnIn, facts: LedgerFacts, _terms: Terms) -> Reason | None:
+    """How far predictions drifted from those of the champion before."""
+    limit, found = limits.prediction_drift, facts.prediction_drift
+    if limit is None:
+        return None
+    if found is None or found.psi is None:
+        text = "No predictions were counted that could be compared with those before." if found is None else found.reason
+        return Reason(rule=str(limit), passed=None, ruling=Ruling.INCONCLUSIVE, text=text)
+    is_within = found.psi <= max(limit.at_most, found.cutoff or 0.0)  # what chance explains is no drift, however small the limit
+    text = f"{found.reason} At most {limit.at_most:g} may be."
+    return Reason(rule=str(limit), passed=is_within, text=text, observed=found.psi, rows=found.rows)
+
+
+CHECKS: tuple[Check, ...] = (failed_partitions, null_share, quarantine_share, live, prediction_drift)
 """Every limit that is known; a further one is a function in this list and its fact in `LedgerFacts`."""
 
 

@@ -14,7 +14,7 @@ from airflow_registry.domain.conflicts import check_rules
 from airflow_registry.domain.faults import Faults, closest, hint
 from airflow_registry.domain.metrics import COMPUTED, HIGHER_IS_BETTER, LOWER_IS_BETTER, known_goal
 from airflow_registry.domain.policy import Policy
-from airflow_registry.domain.rules import Approval, BurnIn, Comparison, Fresh, Gap, Require, Shadow, Smoke, Threshold
+from airflow_registry.domain.rules import Approval, BurnIn, Comparison, DriftLimit, Fresh, Gap, LiveLimit, Require, Shadow, Smoke, Threshold
 from airflow_registry.errors import InvalidPolicyError, one_of
 
 if TYPE_CHECKING:
@@ -25,7 +25,11 @@ __all__ = ["BURN_IN_KEYS", "NESTED_KEYS", "POLICY_KEYS", "RULE_KEYS", "policy_fr
 T = TypeVar("T")
 
 POLICY_KEYS = ("schema", "model", "first_model", "rules", "valid_for", "burn_in")
-BURN_IN_KEYS = ("for", "failed_partitions", "null_share", "quarantine_share", "cool_down")
+BURN_IN_KEYS = ("for", "failed_partitions", "null_share", "quarantine_share", "live", "prediction_drift", "cool_down")
+LIMIT_KEYS: Mapping[str, tuple[type[LiveLimit | DriftLimit], tuple[str, ...]]] = {
+    "live": (LiveLimit, ("metric", "at_least", "at_most", "min_rows")),
+    "prediction_drift": (DriftLimit, ("at_most",)),
+}
 _SLICES = ("by", "values", "min_rows")
 # In the order in which a rule is recognized by the keys that are its own; what has none of them is a threshold.
 RULE_KEYS: Mapping[type[Rule], tuple[str, ...]] = {
@@ -125,7 +129,19 @@ def _read_burn_in(mapping: object, faults: Faults) -> BurnIn | None:
         return None
     known = _known_keys("burn_in.", mapping, BURN_IN_KEYS, faults)
     known["lasts"] = known.pop("for", None)
+    for key, (kind, keys) in LIMIT_KEYS.items():
+        if key in known:
+            known[key] = _read_limit(f"burn_in.{key}", kind, keys, known[key], faults)
     return _make("burn_in", BurnIn, known, faults)
+
+
+def _read_limit(
+    path: str, kind: type[LiveLimit | DriftLimit], keys: tuple[str, ...], mapping: object, faults: Faults
+) -> LiveLimit | DriftLimit | None:
+    if not isinstance(mapping, Mapping):
+        faults.add(path, f"expected a mapping of {one_of(keys)}; found {mapping!r}.")
+        return None
+    return _make(path, kind, _known_keys(f"{path}.", mapping, keys, faults), faults)
 
 
 def _make(path: str, kind: type[T], known: Mapping[str, Any], faults: Faults) -> T | None:

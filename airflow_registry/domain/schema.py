@@ -161,6 +161,8 @@ def _burn_in() -> dict[str, Any]:
         "failed_partitions": {"type": "integer", "minimum": 0, "description": "Most partitions that may have failed."},
         "null_share": _SHARE | {"description": "Largest share of predictions that are null."},
         "quarantine_share": _SHARE | {"description": "Largest share of input rows put into quarantine."},
+        "live": _live(),
+        "prediction_drift": _prediction_drift(),
     }
     watched = {"for": _DURATION | {"description": "How long a new champion is watched."}}
     cool_down = _DURATION | {"description": "How long a version that was undone cannot come back by itself; for ever if not given."}
@@ -170,6 +172,23 @@ def _burn_in() -> dict[str, Any]:
         **rule,
         "anyOf": [{"required": [key]} for key in limits],
     }
+
+
+def _live() -> dict[str, Any]:
+    bounds = {
+        "at_least": _NUMBER | {"description": "Lower bound, inclusive."},
+        "at_most": _NUMBER | {"description": "Upper bound, inclusive."},
+    }
+    rows = _COUNT | {"description": "It is judged from so many labelled rows on; 200 if not given."}
+    rule = _object(["metric"], metric=_METRIC, **bounds, min_rows=rows)
+    either = [{"required": [key]} for key in bounds]
+    return {"description": "Bounds of a metric by labels that arrive after the promotion.", **rule, "anyOf": either}
+
+
+def _prediction_drift() -> dict[str, Any]:
+    at_most = {"type": "number", "minimum": 0, "description": "Largest population stability index; what chance explains never counts."}
+    rule = _object(["at_most"], at_most=at_most)
+    return {"description": "How far predictions may drift from those of the champion before.", **rule}
 
 
 def _object(required: list[str], **properties: object) -> dict[str, Any]:

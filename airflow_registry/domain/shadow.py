@@ -5,7 +5,7 @@ Law: counts of several partitions add up in any order, so a share over all of th
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -88,10 +88,6 @@ class Shadowed:
     partitions: int = 0
     rows: int = 0
     agreeing: int = 0
-
-    def to_json(self) -> dict[str, Any]:
-        """As it is stored with a decision."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

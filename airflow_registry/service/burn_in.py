@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING
 from airflow_registry.domain import burn_in as rules
 from airflow_registry.domain.burn_in import BurnInReport, CoolDown, LedgerFacts, Standing, Terms
 from airflow_registry.domain.clock import utc
+from airflow_registry.domain.drift.report import PARTITIONS
+from airflow_registry.domain.drift.verdict import Limits as DriftLimits
 from airflow_registry.domain.grammar import policy_from_mapping
 from airflow_registry.domain.promotion import Reason
 from airflow_registry.domain.stage import Stage
 from airflow_registry.service import move
+from airflow_registry.service.drift import report as drift
+from airflow_registry.service.outcomes import live_since
 from airflow_registry.sql import catalog
 from airflow_registry.sql.statements import burn_in as statements
 
@@ -104,7 +108,10 @@ def _judged(tx: Transaction, model: ModelRow, cell: ChampionCell, terms: Terms, 
     ref, end = f"{model.name}:{cell.number}", f"{ends_at:%Y-%m-%d %H:%M} UTC"
     if now >= ends_at:
         return BurnInReport(**known, standing=Standing.OVER, note=f"The burn-in of {ref} ended at {end}.")
-    reasons = rules.judge(limits, _facts_of(tx, cell.version_id, promoted_at, now - terms.grace), terms)
+    facts = _facts_of(tx, cell.version_id, promoted_at, now - terms.grace)
+    reasons = rules.judge(
+        limits, _with_labels(tx, _with_drift(tx, facts, model, limits), model, cell.version_id, limits, promoted_at), terms
+    )
     if rules.broken(reasons):
         return BurnInReport(**known, standing=Standing.BROKEN, reasons=reasons, note=f"The burn-in of {ref} broke its limits.")
     return BurnInReport(**known, standing=Standing.RUNNING, reasons=reasons, note=f"{ref} is within its limits; its burn-in ends at {end}.")
@@ -121,7 +128,26 @@ def _limits(tx: Transaction, model: ModelRow, cell: ChampionCell) -> tuple[BurnI
 def _facts_of(tx: Transaction, version_id: int, since: datetime, opened_before: datetime) -> LedgerFacts:
     sums = tx.one(statements.written_since(version_id, since))
     unfinished = tx.all(statements.unfinished_since(version_id, since, opened_before))
-    return LedgerFacts(failed=tuple(row["output"] for row in unfinished), **{name: int(value) for name, value in sums.items()})
+    counts: dict[str, Any] = {name: int(value) for name, value in sums.items()}
+    return LedgerFacts(failed=tuple(row["output"] for row in unfinished), **counts)
+
+
+def _with_labels(tx: Transaction, facts: LedgerFacts, model: ModelRow, version_id: int, limits: BurnIn, since: datetime) -> LedgerFacts:
+    """Labels that have arrived of what the champion wrote since its promotion; read only where a limit asks for them."""
+    if limits.live is None:
+        return facts
+    value, labelled = live_since(tx, model.id, version_id, since, limits.live.metric)
+    return replace(facts, live=value, labelled=labelled)
+
+
+def _with_drift(tx: Transaction, facts: LedgerFacts, model: ModelRow, limits: BurnIn) -> LedgerFacts:
+    """Predictions against those of the champion before, or of the registration where there was none that was counted."""
+    if limits.prediction_drift is None:
+        return facts
+    found = drift.report(tx, model, DriftLimits(floor=limits.prediction_drift.at_most), PARTITIONS)
+    known = [one for one in found.since_previous or found.together.predictions if one.psi is not None]
+    told = [*known, *found.since_previous, *found.together.predictions]
+    return replace(facts, prediction_drift=max(known, key=lambda one: one.psi or 0.0) if known else next(iter(told), None))
 
 
 def _not_watched(model: ModelRow, cell: ChampionCell) -> str:

@@ -6,13 +6,17 @@ import json
 import threading
 from datetime import datetime, timedelta
 
+import pyarrow as pa
 import pytest
 
 from airflow_registry.domain.burn_in import Standing
+from airflow_registry.domain.drift.bins import Bins, Feature, Profile, Reference
+from airflow_registry.domain.drift.sketch import Sketch
 from airflow_registry.domain.ledger import Written
 from airflow_registry.domain.promotion import Ruling
 from airflow_registry.domain.stage import Stage
 from airflow_registry.errors import InvalidInputError, ModelNotFoundError, NotApprovedError
+from airflow_registry.scoring.writer import Provenance, write_predictions
 from airflow_registry.service import burn_in, move
 from airflow_registry.service.promote import Order
 from airflow_registry.sql import catalog
@@ -109,6 +113,66 @@ class BurningIn(RegistryBase):
                 verb("lead", grace=-HOUR)
             with pytest.raises(InvalidInputError, match="min_rows="):
                 verb("lead", min_rows=0)
+
+    # -- labels and drift --------------------------------------------------------------------------------------------------------
+    def watched_by(self, registry, limit):
+        """v2 became champion under one limit."""
+        policy = {**POLICY, "burn_in": {"for": "3d", **limit}}
+        registry.promote("lead", 1, reason="before")
+        registry.promote("lead", 2, decision=registry.decide("lead", 2, policy=policy))
+
+    def with_labels(self, registry, folder, *, right, rows=10, number=2):
+        """A partition by a version, of which labels say that so many predictions are right."""
+        batch = pa.RecordBatch.from_pydict({"id": pa.array(range(rows)), "prediction": pa.array([1] * rows)})
+        intent = registry.open_output(str(folder), partition=folder.name, model="lead", version=number, force=True)
+        by = Provenance(model="lead", version=number)
+        written = write_predictions(str(folder), [batch], schema=batch.schema, provenance=by, generation=intent.generation)
+        registry.commit_output(intent, Written(uri=written.path, rows=rows))
+        truth = pa.table({"id": range(rows), "label": [1] * right + [0] * (rows - right)})
+        registry.record_outcomes("lead", truth, keys="id", label="label", output=str(folder))
+
+    def test_labels_that_arrive_late_undo_a_champion_that_was_wrong(self, registry, lead, tmp_path):
+        self.watched_by(registry, {"live": {"metric": "accuracy", "at_least": 0.8, "min_rows": 15}})
+        assert self.rulings(registry) == ["inconclusive"]
+        self.with_labels(registry, tmp_path / "a", right=9)
+        assert self.rulings(registry) == ["inconclusive"]
+        self.with_labels(registry, tmp_path / "b", right=7)
+        assert self.rulings(registry) == ["passed"]
+        self.with_labels(registry, tmp_path / "b", right=6)
+        report = registry.roll_back_if_bad("lead")
+        assert (report.standing, report.rolled_back.number) == (Standing.BROKEN, 1)
+        assert report.reasons[0].text.startswith("accuracy is 0.75 on 20 predictions whose labels have arrived")
+
+    def test_labels_of_what_it_wrote_before_its_promotion_do_not_count(self, registry, lead, tmp_path, clock):
+        self.with_labels(registry, tmp_path / "old", right=0, rows=50)
+        clock.advance(minutes=1)
+        self.watched_by(registry, {"live": {"metric": "accuracy", "at_least": 0.8, "min_rows": 1}})
+        self.with_labels(registry, tmp_path / "other", right=0, number=1)
+        assert self.rulings(registry) == ["inconclusive"]
+        self.with_labels(registry, tmp_path / "new", right=10)
+        assert self.rulings(registry) == ["passed"]
+
+    def test_predictions_that_drift_from_the_previous_champion_s_undo_the_new_one(self, registry, tmp_path):
+        def counted(partition, shares, *, number):
+            digest = registry.drift_bins("lead:1")[0].predictions.digest
+            counts = {digest: {"prediction": shares}}
+            intent = registry.open_output(f"/out/{partition}", partition=partition, model="lead", version=number, force=True)
+            sketch = Sketch(rows=sum(shares), sampled=sum(shares), counts=counts).to_json()
+            registry.commit_output(intent, Written(uri=intent.output, rows=sum(shares), sketch=sketch))
+
+        feature = Feature(bins=Bins(categories=("0", "1")), counts=(500, 500, 0, 0))
+        reference = Reference(rows=1000, sampled=1000, inputs=Profile(), predictions=Profile(features={"prediction": feature}))
+        for _ in range(2):
+            registry.register("lead", metrics={"auc": 0.9}, reference=reference)
+        counted("a", (500, 500, 0, 0), number=1)
+        self.watched_by(registry, {"prediction_drift": {"at_most": 0.2}})
+        assert self.rulings(registry) == ["inconclusive"]
+        counted("b", (450, 550, 0, 0), number=2)
+        assert self.rulings(registry) == ["passed"]
+        counted("c", (50, 1950, 0, 0), number=2)
+        report = registry.roll_back_if_bad("lead")
+        assert (report.standing, report.rolled_back.number) == (Standing.BROKEN, 1)
+        assert "At most 0.2 may be." in report.reasons[0].text
 
     # -- partitions that failed --------------------------------------------------------------------------------------------------
     def test_what_was_begun_counts_as_failed_only_after_the_grace(self, registry, promoted, begin, clock):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from airflow_registry.domain.rules.approval import Approval
-from airflow_registry.domain.rules.burn_in import BurnIn
+from airflow_registry.domain.rules.burn_in import BurnIn, DriftLimit, LiveLimit
 from airflow_registry.domain.rules.comparison import BASELINES, DATA, Anchor, Comparison
 from airflow_registry.domain.rules.facts import REQUIRABLE, Fresh, Require, Shadow, Smoke
 from airflow_registry.domain.rules.margin import Margin
@@ -23,8 +23,10 @@ __all__ = [
     "Approval",
     "BurnIn",
     "Comparison",
+    "DriftLimit",
     "Fresh",
     "Gap",
+    "LiveLimit",
     "Margin",
     "Require",
     "Rule",

@@ -14,8 +14,10 @@ from airflow_registry.domain.rules import (
     Approval,
     BurnIn,
     Comparison,
+    DriftLimit,
     Fresh,
     Gap,
+    LiveLimit,
     Margin,
     Require,
     Shadow,
@@ -92,10 +94,21 @@ APPROVALS = st.builds(
     within=st.none() | DURATIONS,
 )
 RULES = st.one_of(THRESHOLDS, GAPS, COMPARISONS, REQUIRES, FRESH, SMOKES, SHADOWS, APPROVALS)
+LIVE_LIMITS = (
+    st.builds(LiveLimit, metric=METRICS, at_least=FINITE, min_rows=COUNTS)
+    | st.builds(LiveLimit, metric=METRICS, at_most=FINITE)
+    | st.builds(
+        lambda metric, bounds: LiveLimit(metric=metric, at_least=min(bounds), at_most=max(bounds)), METRICS, st.tuples(FINITE, FINITE)
+    )
+)
+DRIFT_LIMITS = st.builds(DriftLimit, at_most=NOT_NEGATIVE)
 BURN_INS = st.tuples(
     DURATIONS,
     st.sampled_from([{"failed_partitions": 0}, {"failed_partitions": 3}, {}]),
-    st.fixed_dictionaries({"null_share": SHARES}, optional={"quarantine_share": SHARES, "cool_down": DURATIONS}),
+    st.fixed_dictionaries(
+        {"null_share": SHARES},
+        optional={"quarantine_share": SHARES, "cool_down": DURATIONS, "live": LIVE_LIMITS, "prediction_drift": DRIFT_LIMITS},
+    ),
 ).map(lambda parts: BurnIn(lasts=parts[0], **parts[1], **parts[2]))
 
 

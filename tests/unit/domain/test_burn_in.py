@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_registry.domain.burn_in import CHECKS, BurnInReport, CoolDown, LedgerFacts, Standing, Terms, broken, judge
+from airflow_registry.domain.drift.verdict import FeatureDrift, Verdict
 from airflow_registry.domain.names import ModelName
 from airflow_registry.domain.promotion import Promotion, Ruling
-from airflow_registry.domain.rules import BurnIn
+from airflow_registry.domain.rules import BurnIn, DriftLimit, LiveLimit
 from airflow_registry.domain.stage import Stage
 from airflow_registry.errors import InvalidInputError
 
@@ -20,9 +21,13 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 COUNTS = st.integers(0, 10_000)
 SHARES = st.none() | st.floats(0, 1)
+LIVE = LiveLimit(metric="accuracy", at_least=0.8, at_most=0.99, min_rows=200)
+DRIFT = DriftLimit(at_most=0.2)
 LIMITS = st.builds(
-    lambda most, nulls, quarantine: BurnIn(lasts=DAY, failed_partitions=most, null_share=nulls, quarantine_share=quarantine),
-    st.integers(0, 5), SHARES, SHARES,
+    lambda most, nulls, quarantine, live, drift: BurnIn(
+        lasts=DAY, failed_partitions=most, null_share=nulls, quarantine_share=quarantine, live=live, prediction_drift=drift
+    ),
+    st.integers(0, 5), SHARES, SHARES, st.sampled_from([None, LIVE]), st.sampled_from([None, DRIFT]),
 )  # fmt: skip
 
 
@@ -38,7 +43,16 @@ def facts(draw):
         quarantined=draw(COUNTS),
         counted=counted,
         nulls=draw(st.integers(0, counted)),
+        live=draw(st.floats(0, 1)),
+        labelled=draw(COUNTS),
+        prediction_drift=draw(st.none() | st.floats(0, 1).map(drifted)),
     )
+
+
+def drifted(psi, *, cutoff=0.01):
+    verdict = Verdict.INSUFFICIENT if psi is None else Verdict.DRIFTED
+    known = {"rows": 900, "reference_rows": 900, "floor": 0.2, "alpha": 0.01, "features": 1, "bins": 10}
+    return FeatureDrift(name="prediction", verdict=verdict, reason=f"prediction: PSI {psi}.", psi=psi, cutoff=cutoff, **known)
 
 
 def limits(**given):
@@ -76,9 +90,50 @@ def test_more_nulls_or_more_quarantined_rows_never_mend_what_is_broken(given_lim
 @given(LIMITS, facts(), st.integers(1, 200))
 def test_every_limit_that_is_set_has_one_reason_and_nothing_else_has(given_limits, found, min_rows):
     told = judge(given_limits, found, Terms(min_rows=min_rows))
-    wanted = [name for name in ("failed_partitions", "null_share", "quarantine_share") if getattr(given_limits, name) is not None]
-    assert [reason.rule.split()[0] for reason in told] == wanted
+    names = ("failed_partitions", "null_share", "quarantine_share", "live", "prediction_drift")
+    assert [reason.rule.split()[0] for reason in told] == [name for name in names if getattr(given_limits, name) is not None]
     assert all(reason.text.endswith(".") for reason in told)
+
+
+# -- labels and drift ----------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("found", "rows", "expected"),
+    [
+        (0.8, 200, Ruling.PASSED), (0.99, 200, Ruling.PASSED), (0.79, 200, Ruling.FAILED), (1.0, 200, Ruling.FAILED),
+        (0.1, 199, Ruling.INCONCLUSIVE), (float("nan"), 500, Ruling.INCONCLUSIVE),
+    ],
+)  # fmt: skip
+def test_a_live_metric_is_judged_from_enough_labels_on(found, rows, expected):
+    assert ruling(limits(live=LIVE), LedgerFacts(live=found, labelled=rows)) is expected
+
+
+def test_a_live_metric_has_one_bound_or_two():
+    assert ruling(limits(live=LiveLimit(metric="rmse", at_most=2)), LedgerFacts(live=-5.0, labelled=200)) is Ruling.PASSED
+    assert ruling(limits(live=LiveLimit(metric="auc", at_least=2)), LedgerFacts(live=5.0, labelled=200)) is Ruling.PASSED
+
+
+def test_the_reason_of_a_live_metric_tells_the_numbers():
+    [reason] = judge(limits(live=LIVE), LedgerFacts(live=0.75, labelled=300))
+    assert (reason.rule, reason.observed, reason.rows) == ("live accuracy at least 0.8 and at most 0.99", 0.75, 300)
+    assert reason.text == (
+        "accuracy is 0.75 on 300 predictions whose labels have arrived; needed is live accuracy at least 0.8 and at most 0.99."
+    )
+
+
+@pytest.mark.parametrize(
+    ("psi", "cutoff", "expected"),
+    [
+        (0.2, 0.01, Ruling.PASSED), (0.21, 0.01, Ruling.FAILED), (0.3, 0.35, Ruling.PASSED), (0.3, None, Ruling.FAILED),
+        (None, None, Ruling.INCONCLUSIVE),
+    ],
+)  # fmt: skip
+def test_predictions_may_drift_up_to_the_limit_and_as_far_as_chance_explains(psi, cutoff, expected):
+    assert ruling(limits(prediction_drift=DRIFT), LedgerFacts(prediction_drift=drifted(psi, cutoff=cutoff))) is expected
+
+
+def test_what_nobody_counted_has_not_drifted():
+    [reason] = judge(limits(prediction_drift=DRIFT), LedgerFacts())
+    assert (reason.ruling, reason.text) == (Ruling.INCONCLUSIVE, "No predictions were counted that could be compared with those before.")
 
 
 # -- limits --------------------------------------------------------------------------------------------------------------------
@@ -119,7 +174,7 @@ def test_a_reason_names_observed_needed_and_the_first_of_what_is_unfinished():
 
 def test_a_further_check_is_a_function_that_says_nothing_where_its_limit_is_not_set():
     silent = limits(failed_partitions=0)
-    assert [check(silent, LedgerFacts(), Terms()) is None for check in CHECKS] == [False, True, True]
+    assert [check(silent, LedgerFacts(), Terms()) is None for check in CHECKS] == [False, True, True, True, True]
     assert CHECKS[0](limits(null_share=0.1), LedgerFacts(), Terms()) is None
 
 

@@ -155,6 +155,11 @@ REFUSED = [
     {"rules": [THRESHOLD], "waivers": []},
     *({"rules": [THRESHOLD], "burn_in": wrong} for wrong in ("3d", {}, {"for": "3d"}, {"null_share": 0.1})),
     {"rules": [THRESHOLD], "burn_in": {"for": "3d", "cool_down": "1d"}},
+    *(
+        {"rules": [THRESHOLD], "burn_in": {"for": "3d", key: wrong}}
+        for key, wrongs in (("live", (0.8, {}, {"metric": "auc"}, {"at_least": 1})), ("prediction_drift", (0.2, {}, {"at_most": -1})))
+        for wrong in wrongs
+    ),
     *({"rules": [THRESHOLD], "burn_in": BURN_IN | wrong} for wrong in ({"for": 3}, {"null_share": 2}, {"failed_partitions": -1}, {"x": 1})),
     *({"rules": [rule]} for rule in REFUSED_RULES),
 ]  # fmt: skip
