@@ -5,7 +5,7 @@ Law: of a partition's key nothing ever becomes part of a statement; it is bound.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from airflow_registry.domain.names import refuse_unrendered
@@ -157,9 +157,11 @@ def _refuse_template(name: str, statement: str | None) -> None:
 
 def _fields(cls: type, value: object, what: str) -> dict[str, Any]:
     known = [one.name for one in fields(cls)]
-    if not isinstance(value, dict) or not set(value) <= set(known):
+    needed = {one.name for one in fields(cls) if one.default is MISSING and one.default_factory is MISSING}
+    if not isinstance(value, dict) or not needed <= set(value) <= set(known):
         found = f"the fields {', '.join(map(str, value))}" if isinstance(value, dict) else repr(value)
-        raise InvalidInputError(f"A SQL {what} has the fields {', '.join(known)}; found {found}.")
+        must = f" ({', '.join(needed)} always)" if needed else ""
+        raise InvalidInputError(f"A SQL {what} has the fields {', '.join(known)}{must}; found {found}.")
     return value
 
 
