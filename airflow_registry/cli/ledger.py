@@ -124,9 +124,10 @@ def _apply(call: Call, model: str, number: int) -> Answer:
 
 def _here(call: Call, made: Recall) -> RescoreReport:
     from airflow_registry.service.recall.rescore import rescore
+    from airflow_registry.service.recall.workshop import Files
 
     with progress(f"Scoring again what {made.ref} wrote"):
-        return rescore(call.registry, made.uid, storage=call.settings.storage)
+        return rescore(call.registry, made.uid, workshop=Files(call.settings.storage))
 
 
 def _done(items: Sequence[RecallItem], made: Recall, stands: Recall, report: RescoreReport | None) -> list[Table | Facts | str]:

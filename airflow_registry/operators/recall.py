@@ -135,12 +135,13 @@ class RescoreRecalledOperator(RegistryOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Score, partition by partition."""
+        from airflow_registry.operators.rescoring import Anywhere
         from airflow_registry.service.recall.rescore import rescore
 
         recall, outputs = _parts(self.chunk)
         with airflow_errors():
-            registry, storage = self._registry(), RegistryHook(self.registry_conn_id).settings().storage
-            report = rescore(registry, recall, outputs, storage=storage, run=run_key(context), progress=self.log.info)
+            registry, workshop = self._registry(), Anywhere(RegistryHook(self.registry_conn_id).settings().storage)
+            report = rescore(registry, recall, outputs, workshop=workshop, run=run_key(context), progress=self.log.info)
             self._remember(registry, report)
         if report.faults:
             push(context, report.to_json())

@@ -10,6 +10,7 @@ from airflow_registry.domain.ledger import Written
 from airflow_registry.domain.recall import RescoreReport
 from airflow_registry.domain.recipe import Recipe
 from airflow_registry.errors import OutputConflictError, RegistryError
+from airflow_registry.service.recall.workshop import Files, Job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,11 +19,12 @@ if TYPE_CHECKING:
     from airflow_registry.domain.model import ModelVersion
     from airflow_registry.domain.names import RunKey
     from airflow_registry.domain.recall import RecallItem
-    from airflow_registry.objects.options import StorageOptions
     from airflow_registry.scoring.engine import Scored
-    from airflow_registry.scoring.source import Source
+    from airflow_registry.scoring.inputs import RowInput
     from airflow_registry.scoring.writer import Provenance
     from airflow_registry.service.protocol import Registry
+    from airflow_registry.service.recall.workshop import Workshop
+    from airflow_registry.sql.store import Transaction
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +34,7 @@ def rescore(
     recall: str,
     outputs: Sequence[str] | None = None,
     *,
-    storage: StorageOptions | None = None,
+    workshop: Workshop | None = None,
     run: RunKey | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> RescoreReport:
@@ -42,13 +44,13 @@ def rescore(
         registry: Whose recall it is.
         recall: Its id.
         outputs: Which partitions; None for all that we can score ourselves.
-        storage: How object stores are reached.
+        workshop: Where they are scored; default: here, from files.
         run: The task instance, None outside Airflow.
         progress: Told a sentence after each partition.
     """
     items = [item for item in registry.recall_items(recall, outputs) if not item.is_done]
     wanted = items if outputs is not None else [item for item in items if item.fault is None]
-    work = _Pass(registry=registry, recall=recall, storage=storage, run=run)
+    work = _Pass(registry=registry, recall=recall, workshop=workshop or Files(), run=run)
     for number, item in enumerate(wanted, start=1):
         said = work.take(item)
         (progress or _log.info)(f"{number} of {len(wanted)} partitions: {item.entry.output} {said}")
@@ -57,15 +59,14 @@ def rescore(
 
 @dataclass(kw_only=True)
 class _Pass:
-    """One walk over partitions. The model is loaded once."""
+    """One walk over partitions."""
 
     registry: Registry
     recall: str
-    storage: StorageOptions | None
+    workshop: Workshop
     run: RunKey | None
     report: RescoreReport = field(default_factory=RescoreReport)
     may_retry: bool = True
-    _loaded: tuple[ModelVersion, object] | None = None
 
     def take(self, item: RecallItem) -> str:
         """One partition; what became of it, in words."""
@@ -87,54 +88,42 @@ class _Pass:
         return f"scored again by {target}"
 
     def _rescored(self, item: RecallItem) -> str | None:
-        from airflow_registry.scoring.source import find_input
-
         recipe = Recipe.parse(item.entry.recipe)
-        source = find_input(recipe.input, self.storage)
-        read = {"input_digest": str(source.digest()), "input_digest_kind": source.digest_kind}
+        source = self.workshop.source(recipe, item.entry.partition)
+        digest = source.digest()
+        read = {"input_digest": None if digest is None else str(digest), "input_digest_kind": source.digest_kind}
         intent = self.registry.open_recalled(self.recall, item.entry.output, **read, run=self.run)
         if intent is None:
             return None
-        version, model = self._model(intent)
-        scored = self._score(version, model, source.open(), intent, recipe)
-        facts: dict[str, Any] = {name: getattr(scored, name) for name in ("uri", "rows", "quarantined", "seconds", "size_bytes")}
-        self.registry.commit_output(intent, Written(**facts, digest=str(scored.digest), null_predictions=scored.non_finite))
+        version = self.registry.get(f"{intent.model}:{intent.number}")
+        scored = self.workshop.score(self._job(recipe, version, source, intent))
+        self.registry.commit_output(intent, _written(scored))
         return version.ref
 
-    def _model(self, intent: Intent) -> tuple[ModelVersion, object]:
-        if self._loaded is None:
-            version = self.registry.get(f"{intent.model}:{intent.number}")
-            self._loaded = version, version.load()
-        return self._loaded
+    def _job(self, recipe: Recipe, version: ModelVersion, source: RowInput, intent: Intent) -> Job:
+        def record(scored: Scored, transaction: Transaction) -> None:
+            self.registry.commit_output_within(transaction, intent, _written(scored))
 
-    def _score(self, version: ModelVersion, model: object, source: Source, intent: Intent, recipe: Recipe) -> Scored:
-        from airflow_registry.scoring.engine import score_partition
+        provenance = self._provenance(version, source, intent)
+        return Job(recipe=recipe, version=version, source=source.open(), intent=intent, provenance=provenance, record=record)
 
-        return score_partition(
-            model,
-            version.signature,
-            source,
-            intent.output,
-            provenance=self._provenance(version, source, intent),
-            generation=intent.generation,
-            keys=recipe.keys,
-            proba=recipe.proba,
-            max_quarantine_share=recipe.max_quarantine_share,
-            storage=self.storage,
-        )
-
-    def _provenance(self, version: ModelVersion, source: Source, intent: Intent) -> Provenance:
+    def _provenance(self, version: ModelVersion, source: RowInput, intent: Intent) -> Provenance:
         from airflow_registry.scoring.writer import Provenance
 
-        run = {} if self.run is None else {name: getattr(self.run, name) for name in ("dag_id", "run_id", "task_id", "map_index")}
+        run: dict[str, Any] = {name: getattr(self.run, name, None) for name in ("dag_id", "run_id", "task_id", "map_index")}
         return Provenance(
             model=str(version.model),
             version=version.number,
             digest=None if version.digest is None else str(version.digest),
             partition=intent.partition,
             input_digest=intent.input_digest,
-            input_digest_kind=source.digest_kind,
+            input_digest_kind=source.digest_kind or "",
             registry=str(self.registry.describe().get("registry_uid", "")),
             deployment=self.registry.deployment,
             **run,
         )
+
+
+def _written(scored: Scored) -> Written:
+    facts: dict[str, Any] = {name: getattr(scored, name) for name in ("uri", "rows", "quarantined", "seconds", "size_bytes")}
+    return Written(**facts, digest=str(scored.digest), null_predictions=scored.non_finite)
