@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_registry.domain.burn_in import GRACE, MIN_ROWS
-from airflow_registry.domain.drift.report import PARTITIONS
-from airflow_registry.domain.drift.retraining import COOL_DOWN, FEWEST_ROWS, WITHIN, K, N
-from airflow_registry.domain.drift.verdict import ALPHA, FLOOR
 from airflow_registry.domain.shadow import NEWEST
+from airflow_registry.service.drift.protocol import DriftVerbs
+from airflow_registry.service.people.protocol import PeopleVerbs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -21,15 +20,11 @@ if TYPE_CHECKING:
     from airflow_registry.domain.audit import AuditHead
     from airflow_registry.domain.audit_report import AuditExport, AuditRecord, AuditReport, Erasure
     from airflow_registry.domain.burn_in import BurnInReport
-    from airflow_registry.domain.drift.bins import Reference
-    from airflow_registry.domain.drift.report import DriftReport
-    from airflow_registry.domain.drift.retraining import MonitorReport, Retraining
     from airflow_registry.domain.evaluation import Evaluation
     from airflow_registry.domain.ledger import Intent, LedgerEntry, RecallPlan, Written
     from airflow_registry.domain.model import Dataset, Lineage, ModelVersion, RegisteredModel, RuntimeMetrics, Signature
     from airflow_registry.domain.names import RunKey
     from airflow_registry.domain.outcomes import LiveMetrics, RecordedOutcomes
-    from airflow_registry.domain.people import Asked, Circumstances, PolicyLock, Standing, Vote, Waiver
     from airflow_registry.domain.policy import Policy
     from airflow_registry.domain.promotion import Decision, Promotion
     from airflow_registry.domain.recall import Recall, RecallItem
@@ -60,7 +55,7 @@ class Bell:
     ring: int
 
 
-class Registry(Protocol):
+class Registry(PeopleVerbs, DriftVerbs, Protocol):
     """The registry as everybody else sees it. Every call is one transaction."""
 
     @property
@@ -199,60 +194,6 @@ class Registry(Protocol):
     ) -> BurnInReport:
         """The same, and bring back the previous holder of PRODUCTION if a limit is broken."""
 
-    # -- people --------------------------------------------------------------------------------------------------------
-    def vote(
-        self,
-        model: str,
-        version: object,
-        *,
-        policy: Policy | Mapping[str, object] | str | None = None,
-        choice: str = "approve",
-        by: str | None = None,
-        comment: str | None = None,
-        run: RunKey | None = None,
-    ) -> Vote:
-        """Approve or reject a version under a policy; of one person the last vote counts, and the same again adds nothing."""
-
-    def votes(self, model: str, version: object) -> tuple[Vote, ...]:
-        """All votes about a version, under whichever policy, oldest first."""
-
-    def asked(self, model: str, version: object, *, policy: Policy | Mapping[str, object] | str | None = None) -> Asked:
-        """How people stand to a version under a policy: since when the gate asks, who voted, and who may not."""
-
-    def circumstances(self, model: str, version: object, *, policy: Policy | Mapping[str, object] | str | None = None) -> Circumstances:
-        """When the gate may come to another decision about a version: one cheap read for those who wait."""
-
-    def waive(
-        self, model: str, version: object, *, rule: str, reason: str, expires: datetime | timedelta | str, by: str | None = None
-    ) -> Waiver:
-        """Lift one rule for one version, until `expires` (an aware time or `7d`, at most 90 days). Not by an author of the version."""
-
-    def waivers(self, model: str, version: object = None) -> tuple[Waiver, ...]:
-        """All waivers for a version, or for every version of a model; also those that have ended. Oldest first."""
-
-    def withdraw_waiver(self, uid: str, reason: str, *, by: str | None = None) -> Waiver:
-        """End a waiver before it expires."""
-
-    def lock_policy(
-        self, model: str, policy: Policy | Mapping[str, object] | str, *, by: str | None = None, reason: str | None = None
-    ) -> PolicyLock:
-        """Say that the model is promoted by this policy only: at once if it is not locked yet, else when a second person says so too."""
-
-    def unlock_policy(self, model: str, *, by: str | None = None, reason: str | None = None) -> PolicyLock:
-        """Say that the model is promoted by any policy again; it is when a second person says so too."""
-
-    def policy_locks(self, model: str) -> tuple[PolicyLock, ...]:
-        """What people said about the policy of a model, oldest first."""
-
-    def freeze(self, model: str, *, until: datetime | timedelta | str, reason: str, by: str | None = None) -> Standing:
-        """Refuse automatic promotion until then (an aware time or `7d`); a rollback stays possible."""
-
-    def unfreeze(self, model: str, *, reason: str, by: str | None = None) -> Standing:
-        """Allow automatic promotion again."""
-
-    def standing(self, model: str) -> Standing:
-        """What people have laid down for a model: a locked policy, a freeze."""
-
     # -- inferring -----------------------------------------------------------------------------------------------------
     def pin(
         self,
@@ -387,35 +328,6 @@ class Registry(Protocol):
 
     def live_metrics(self, model: str, version: object = None) -> tuple[LiveMetrics, ...]:
         """How the predictions of each version, or of one, turned out."""
-
-    # -- drift ---------------------------------------------------------------------------------------------------------
-    def drift_reference(self, ref: str) -> Reference | None:
-        """What a version is compared with, frozen at its registration; None if it was registered without."""
-
-    def drift_bins(self, ref: str) -> tuple[Reference, ...]:
-        """By which bins the rows that a version scores are counted: its own, and its predictions also by the champion's before it."""
-
-    def drift(self, model: str, *, partitions: int = PARTITIONS, alpha: float = ALPHA, floor: float = FLOOR) -> DriftReport:
-        """Judge what the champion scored lately against the data it was registered with; nothing is changed."""
-
-    def retrain_if_drifted(
-        self,
-        model: str,
-        *,
-        k: int = K,
-        n: int = N,
-        min_rows: int = FEWEST_ROWS,
-        cool_down: timedelta = COOL_DOWN,
-        within: timedelta = WITHIN,
-        alpha: float = ALPHA,
-        floor: float = FLOOR,
-        by: str | None = None,
-        run: RunKey | None = None,
-    ) -> MonitorReport:
-        """Ask for a retraining if `k` of the last `n` partitions drifted; not again within `cool_down`, and one at a time."""
-
-    def retrainings(self, model: str) -> tuple[Retraining, ...]:
-        """All retrainings of a model that were asked for because of drift, oldest first."""
 
     # -- the bell --------------------------------------------------------------------------------------------------------
     def revisions(self) -> dict[str, int]:

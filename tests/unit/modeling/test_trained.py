@@ -8,7 +8,7 @@ import pytest
 
 from airflow_registry.domain.model import Dataset, Signature
 from airflow_registry.errors import InvalidInputError
-from airflow_registry.modeling.trained import Trained, measured, peak_memory_bytes
+from airflow_registry.modeling.trained import AtHand, Trained, measured, peak_memory_bytes
 
 
 def test_a_bare_model_says_nothing_more():
@@ -16,9 +16,9 @@ def test_a_bare_model_says_nothing_more():
     assert (trained.model, trained.facts()) == ("model", {})
 
 
-def test_what_is_said_is_kept_and_the_example_is_no_fact():
+def test_what_is_said_is_kept_and_a_signature_is_no_fact():
     data = (Dataset(name="train"),)
-    trained = Trained("model", metrics={"auc": 0.7}, datasets=data, change_note="new", tags={}, example=object())
+    trained = Trained("model", metrics={"auc": 0.7}, datasets=data, change_note="new", tags={}, signature=Signature(output="int64"))
     assert Trained.of(trained) is trained
     assert trained.facts() == {"metrics": {"auc": 0.7}, "datasets": data, "change_note": "new", "tags": {}}
 
@@ -68,6 +68,15 @@ def test_a_signature_and_data_to_read_one_from_are_one_too_many(data):
         Trained("model", signature=Signature(), **data)
 
 
-def test_the_training_frame_is_not_a_fact_to_be_stored():
-    assert Trained("model", training_frame=object(), metrics={"auc": 1.0}).facts() == {"metrics": {"auc": 1.0}}
-    assert Trained("model", signature=Signature(output="int64")).facts() == {}
+@pytest.mark.parametrize("data", ["example", "training_frame"])
+def test_data_are_at_hand_as_a_reference_and_no_fact_of_their_own(data):
+    rows = object()
+    facts = Trained("model", metrics={"auc": 1.0}, **{data: rows}).facts()
+    assert set(facts) == {"metrics", "reference"}
+    assert isinstance(facts["reference"], AtHand)
+    assert facts["reference"].rows is rows
+
+
+def test_a_reference_that_is_named_goes_before_what_is_at_hand():
+    assert Trained("model", example=object(), reference="train.parquet").facts() == {"reference": "train.parquet"}
+    assert Trained("model").facts() == {}
