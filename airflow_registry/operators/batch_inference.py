@@ -197,6 +197,7 @@ class BatchInferenceOperator(ScoringOperator):
         context: Context,
     ) -> Scored:
         from airflow_registry.scoring.engine import score_partition
+        from airflow_registry.service.drift.counting import sketcher_of
 
         def record(scored: Scored, transaction: Transaction) -> None:
             registry.commit_output_within(transaction, intent, _written(scored))
@@ -205,6 +206,7 @@ class BatchInferenceOperator(ScoringOperator):
         options |= {"provenance": _provenance(registry, version, source, intent, context), "generation": intent.generation}
         if (engine := self._engine()).is_spark:
             return engine.score(version, source, target, storage=storage, **options)
+        options["sketcher"] = sketcher_of(registry, version.ref, digest=intent.input_digest, rows=source.rows)
         progress = self._progress(source)
         return score_partition(
             version.load(), version.signature, source, target, progress=progress, storage=storage, record=record, **options
@@ -272,6 +274,8 @@ def _written(scored: Scored) -> Written:
         quarantined=scored.quarantined,
         null_predictions=scored.non_finite,
         seconds=scored.seconds,
+        sketch=None if scored.sketch is None else scored.sketch.to_json(),
+        size_bytes=scored.size_bytes,
     )
 
 

@@ -10,6 +10,7 @@ from airflow_registry.domain.ledger import Written
 from airflow_registry.domain.recall import RescoreReport
 from airflow_registry.domain.recipe import Recipe
 from airflow_registry.errors import OutputConflictError, RegistryError
+from airflow_registry.service.drift.counting import sketcher_of
 from airflow_registry.service.recall.workshop import Files, Job
 
 if TYPE_CHECKING:
@@ -104,8 +105,9 @@ class _Pass:
         def record(scored: Scored, transaction: Transaction) -> None:
             self.registry.commit_output_within(transaction, intent, _written(scored))
 
-        provenance = self._provenance(version, source, intent)
-        return Job(recipe=recipe, version=version, source=source.open(), intent=intent, provenance=provenance, record=record)
+        provenance, opened = self._provenance(version, source, intent), source.open()
+        sketcher = sketcher_of(self.registry, version.ref, digest=intent.input_digest, rows=opened.rows)
+        return Job(recipe=recipe, version=version, source=opened, intent=intent, provenance=provenance, record=record, sketcher=sketcher)
 
     def _provenance(self, version: ModelVersion, source: RowInput, intent: Intent) -> Provenance:
         from airflow_registry.scoring.writer import Provenance
@@ -126,4 +128,5 @@ class _Pass:
 
 def _written(scored: Scored) -> Written:
     facts: dict[str, Any] = {name: getattr(scored, name) for name in ("uri", "rows", "quarantined", "seconds", "size_bytes")}
-    return Written(**facts, digest=str(scored.digest), null_predictions=scored.non_finite)
+    sketch = None if scored.sketch is None else scored.sketch.to_json()
+    return Written(**facts, digest=str(scored.digest), null_predictions=scored.non_finite, sketch=sketch)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from airflow_registry.scoring.engine import Scored
     from airflow_registry.scoring.inputs import RowInput, RowSource
     from airflow_registry.scoring.places import Target
+    from airflow_registry.scoring.sketch import Sketcher
     from airflow_registry.scoring.writer import Provenance
     from airflow_registry.sql.store import Transaction
 
@@ -32,6 +33,7 @@ class Job:
         intent: The right to write it.
         provenance: What stands in the output.
         record: Called in the transaction that publishes, where the output is a table.
+        sketcher: Counts features and predictions for drift, None to count nothing.
     """
 
     recipe: Recipe
@@ -40,6 +42,7 @@ class Job:
     intent: Intent
     provenance: Provenance
     record: Callable[[Scored, Transaction], None]
+    sketcher: Sketcher | None = None
 
     def options(self) -> dict[str, Any]:
         """What every engine is told."""
@@ -93,5 +96,5 @@ class Files:
         version = job.version
         if version.ref not in self._loaded:
             self._loaded[version.ref] = version.load()
-        more: dict[str, Any] = {"storage": self.storage, "record": job.record}
+        more: dict[str, Any] = {"storage": self.storage, "record": job.record, "sketcher": job.sketcher}
         return score_partition(self._loaded[version.ref], version.signature, job.source, target, **job.options(), **more)
