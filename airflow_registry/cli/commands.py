@@ -20,6 +20,7 @@ from airflow_registry.cli import values
 from airflow_registry.cli.audit_commands import AUDIT
 from airflow_registry.cli.command import COMMON, CONNECTION, Argument, Command, argument
 from airflow_registry.cli.ledger_commands import LEDGER
+from airflow_registry.cli.observing_commands import OBSERVING
 from airflow_registry.cli.people_commands import PEOPLE
 
 __all__ = ["COMMANDS", "COMMON", "CONNECTION", "GROUPS", "Argument", "Command", "argument", "groups"]
@@ -28,6 +29,7 @@ GROUPS = {
     "db": "the registry database",
     "policy": "gate policies",
     "audit": "who did what, and whether that was rewritten",
+    "outcomes": "labels that arrive after the predictions",
 }
 
 
@@ -317,6 +319,7 @@ COMMANDS: tuple[Command, ...] = (
         "Stop what writes to the source first: what comes later is not copied.",
         example="db copy sqlite:////srv/airflow/airflow_registry.db postgresql://registry@db/registry",
     ),
+    *OBSERVING,
     *PEOPLE,
     *AUDIT,
 )

@@ -46,7 +46,7 @@ RULE_KEYS: Mapping[type[Rule], tuple[str, ...]] = {
 }  # fmt: skip
 # Rules whose keys stand in a mapping of their own, under the one key that `RULE_KEYS` has for them.
 NESTED_KEYS: Mapping[type[Rule], tuple[str, ...]] = {
-    Shadow: ("partitions", "agreement"),
+    Shadow: ("partitions", "agreement", "within"),
     Approval: ("people", "not_the_author", "groups", "within"),
 }
 _ALL_RULE_KEYS = tuple(dict.fromkeys(key for keys in RULE_KEYS.values() for key in keys))

@@ -136,6 +136,7 @@ def _shadow() -> dict[str, Any]:
         ["partitions", "agreement"],
         partitions=_COUNT | {"description": "At least so many partitions were scored by it and by the champion."},
         agreement=_SHARE | {"description": "Share of rows on which both said the same."},
+        within=_DURATION | {"description": "Deadline after the gate first asked."},
     )
     return {"title": "What it did in SHADOW", **_object(["shadow"], shadow=shadow)}
 

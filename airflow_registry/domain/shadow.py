@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from airflow_registry.domain.drift.psi import compare
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -72,6 +74,13 @@ class Agreement:
         """Mean absolute difference of what they said; None where it cannot be told."""
         return self.difference / self.scored if self.scored else None
 
+    @property
+    def score_drift(self) -> float | None:
+        """Population stability index of both score distributions, >= 0; None where there are no scores in [0, 1]."""
+        if not any(self.champion_scores) or not any(self.shadow_scores):
+            return None
+        return compare(self.shadow_scores, self.champion_scores).value
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shadowed:
@@ -126,6 +135,7 @@ class ShadowComparison:
             "unmatched": found.unmatched,
             "agreement": found.share,
             "mean_difference": found.mean_difference,
+            "score_drift": found.score_drift,
             "seconds": self.seconds,
             "champion_seconds": self.champion_seconds,
             "output": self.output,
@@ -182,6 +192,7 @@ class ShadowReport:
             "rows": total.all_rows,
             "agreement": total.share,
             "mean_difference": total.mean_difference,
+            "score_drift": total.score_drift,
             "comparisons": [one.to_json() for one in self.comparisons],
             "failed": list(self.failed),
         }

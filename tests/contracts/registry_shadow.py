@@ -187,6 +187,15 @@ class Shadowing(RegistryBase):
         beside(champion)
         assert registry.circumstances("lead", 2).mark != before
 
+    def test_at_its_deadline_the_gate_waits_no_longer_and_those_who_wait_know_when_that_is(self, registry, shadows, clock):
+        timed = {**WAITS, "rules": [*POLICY["rules"], {"shadow": {"partitions": 2, "agreement": 0.9, "within": "3d"}}]}
+        assert registry.decide("lead", 2, policy=timed).outcome is Outcome.PENDING
+        assert registry.circumstances("lead", 2, policy=timed).change_at == clock() + timedelta(days=3)
+        assert registry.circumstances("lead", 2, policy=WAITS).change_at is None
+        clock.advance(days=3)
+        refused = registry.decide("lead", 2, policy=timed)
+        assert (refused.outcome, "The deadline was" in refused.reasons[-1].text) == (Outcome.REFUSED, True)
+
     def test_a_decision_is_made_again_as_it_stood(self, registry, shadows, scored, beside):
         beside(scored("a"), agreeing=9)
         beside(scored("b"), agreeing=9)

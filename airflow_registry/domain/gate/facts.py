@@ -68,8 +68,8 @@ def judge_shadow(rule: Shadow, case: Case) -> Reason:
     facts: dict[str, Any] = {"baseline_version": case.champion.number}
     if found.champion != case.champion.number or found.partitions < rule.partitions or not found.rows:
         done = found.partitions if found.champion == case.champion.number else 0
-        text = f"{who} was compared with {champion} on {done:,} of {rule.partitions:,} partitions"
-        return waiting(rule, f"{text}{_so_far(found) if done else ''}. {_how_to_go_on(case)}", **facts)
+        text = f"{who} was compared with {champion} on {done:,} of {rule.partitions:,} partitions{_so_far(found) if done else ''}."
+        return _not_yet(rule, case, text, facts)
     share = found.agreeing / found.rows
     facts |= {"observed": share, "rows": found.rows}
     told = (
@@ -79,6 +79,17 @@ def judge_shadow(rule: Shadow, case: Case) -> Reason:
     if share < rule.agreement:
         return no(rule, f"{told}: not enough.", **facts)
     return yes(rule, f"{told}: satisfied.", **facts)
+
+
+def _not_yet(rule: Shadow, case: Case, text: str, facts: dict[str, Any]) -> Reason:
+    """Too few partitions: wait, unless the time for it is up."""
+    opened = case.asked.opened_at
+    deadline = None if rule.within is None or opened is None else opened + rule.within
+    if deadline is None:
+        return waiting(rule, f"{text} {_how_to_go_on(case)}", **facts)
+    if case.now >= deadline:
+        return no(rule, f"{text} The deadline was {deadline:%Y-%m-%d %H:%M} UTC.", **facts)
+    return waiting(rule, f"{text} {_how_to_go_on(case)} The deadline is {deadline:%Y-%m-%d %H:%M} UTC.", **facts)
 
 
 def _so_far(found: Shadowed) -> str:

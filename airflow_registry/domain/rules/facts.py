@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_registry.domain.durations import checked_duration, print_duration
 from airflow_registry.domain.faults import Faults
-from airflow_registry.domain.rules.shared import count, needed, normalize, share
+from airflow_registry.domain.rules.shared import count, needed, normalize, share, without_none
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -123,21 +123,26 @@ class Shadow:
     Attributes:
         partitions: At least so many partitions (count, >= 1).
         agreement: At least this share of rows with the champion's prediction, in [0, 1].
+        within: How long after the gate first asked; then the rule fails. None for as long as it takes.
     """
 
     partitions: int
     agreement: float
+    within: timedelta | None = None
 
     def __post_init__(self) -> None:
         faults = Faults()
         needed(self, faults, partitions="5", agreement="0.97")
         normalize(self, "partitions", count, faults)
         normalize(self, "agreement", share, faults)
+        normalize(self, "within", checked_duration, faults)
         faults.refuse("rule 'shadow'")
 
     def __str__(self) -> str:
-        return f"shadow of {self.partitions} partitions, agreement {self.agreement!r}"
+        within = "" if self.within is None else f", within {print_duration(self.within)}"
+        return f"shadow of {self.partitions} partitions, agreement {self.agreement!r}{within}"
 
     def to_mapping(self) -> dict[str, Any]:
         """As it stands in a policy file."""
-        return {"shadow": {"partitions": self.partitions, "agreement": self.agreement}}
+        within = None if self.within is None else print_duration(self.within)
+        return {"shadow": without_none(partitions=self.partitions, agreement=self.agreement, within=within)}

@@ -6,6 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from airflow_registry.domain.people import Circumstances
+from airflow_registry.domain.rules import Shadow
 from airflow_registry.service.people.standing import standing, waivers_of
 from airflow_registry.service.people.votes import question
 from airflow_registry.sql import catalog
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from airflow_registry.service.core import Core
-    from airflow_registry.service.people.votes import GivenPolicy
+    from airflow_registry.service.people.votes import GivenPolicy, Question
     from airflow_registry.sql.catalog import VersionRow
     from airflow_registry.sql.store import Transaction
 
@@ -29,10 +30,19 @@ def circumstances(core: Core, model: str, version: object, policy: GivenPolicy) 
         found = dict(tx.one(statements.circumstances(row.model.id, row.id)))
         moments = list(_ends(tx, row))
         if policy is not None:
-            moments.append(question(core, tx, model, version, policy).deadline)
+            moments += _deadlines(question(core, tx, model, version, policy))
     now = core.now()
     ahead = [moment for moment in moments if moment is not None and moment > now]
     return Circumstances(mark=hashlib.sha256(canonical_json(found).encode()).hexdigest()[:16], change_at=min(ahead, default=None))
+
+
+def _deadlines(about: Question) -> Iterator[datetime | None]:
+    """Of the votes, and of shadow runs."""
+    yield about.deadline
+    opened = about.asked.opened_at
+    for rule in about.policy.rules:
+        if isinstance(rule, Shadow) and rule.within is not None and opened is not None:
+            yield opened + rule.within
 
 
 def _ends(tx: Transaction, row: VersionRow) -> Iterator[datetime | None]:

@@ -84,7 +84,7 @@ COMPARISONS = st.builds(
 REQUIRES = st.lists(st.sampled_from(sorted(REQUIRABLE)), min_size=1, max_size=4).map(lambda names: Require(tuple(names)))
 FRESH = st.builds(Fresh, champion_not_older_than=DURATIONS)
 SMOKES = st.builds(Smoke, loads_within=DURATIONS, predicts_rows=COUNTS)
-SHADOWS = st.builds(Shadow, partitions=COUNTS, agreement=SHARES)
+SHADOWS = st.builds(Shadow, partitions=COUNTS, agreement=SHARES, within=st.none() | DURATIONS)
 PEOPLE = st.lists(WORDS, min_size=1, max_size=3, unique=True).map(tuple)
 APPROVALS = st.builds(
     Approval,

@@ -163,7 +163,7 @@ class TestReading:
             ({"rules": [{"loads_within": "60s", "metric": "auc"}]}, "rules[0].metric", "does not go with loads_within or predicts_rows"),
             ({"rules": [{"champion_not_older_than": 30}]}, "rules[0].champion_not_older_than", "expected a duration"),
             ({"rules": [{"champion_not_older": "3d"}]}, "rules[0].champion_not_older", "Did you mean 'champion_not_older_than'?"),
-            ({"rules": [{"shadow": 5}]}, "rules[0].shadow", "expected a mapping of partitions or agreement; found 5"),
+            ({"rules": [{"shadow": 5}]}, "rules[0].shadow", "expected a mapping of partitions, agreement or within; found 5"),
             ({"rules": [{"shadow": {}}]}, "rules[0].shadow.agreement", "missing"),
             ({"rules": [{"shadow": {"partitions": 5}}]}, "rules[0].shadow.agreement", "missing. Write agreement: 0.97."),
             ({"rules": [{"shadow": {"partition": 5}}]}, "rules[0].shadow.partition", "Did you mean 'partitions'?"),

@@ -45,6 +45,14 @@ def test_a_share_is_of_all_rows_that_one_of_the_two_scored():
     assert Agreement(rows=4).mean_difference is None
 
 
+def test_the_drift_of_scores_is_that_of_their_counts():
+    even, odd = (50, 50, *[0] * (BINS - 2)), (90, 10, *[0] * (BINS - 2))
+    assert Agreement(champion_scores=even, shadow_scores=even).score_drift == 0
+    assert Agreement(champion_scores=even, shadow_scores=odd).score_drift > 0.5
+    assert Agreement().score_drift is None
+    assert Agreement(champion_scores=even, shadow_scores=(0,) * BINS).score_drift is None
+
+
 def test_of_each_partition_the_newest_comparison_with_the_present_champion_counts():
     told = report(
         comparison("a", agreeing=1), comparison("b", champion=3), comparison("a", agreeing=8), comparison("c", rows=0, agreeing=0)

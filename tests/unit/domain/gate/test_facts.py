@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from airflow_registry.domain.people import Asked
 from airflow_registry.domain.promotion import Outcome, Ruling
 from airflow_registry.domain.rules import Fresh, Shadow, Smoke
 from airflow_registry.domain.shadow import Shadowed
@@ -110,6 +111,19 @@ class TestShadow:
             "v8 was compared with champion v7 on 0 of 5 partitions. It is in DEVELOPMENT: move it to SHADOW, so that it scores beside the "
             "champion."
         )
+
+    @pytest.mark.parametrize(
+        ("opened_at", "ruling", "said"),
+        [
+            (None, Ruling.PENDING, "so that it scores beside the champion."),
+            (NOW - timedelta(days=2, microseconds=-1), Ruling.PENDING, "The deadline is 2026-01-01 00:00 UTC."),
+            (NOW - timedelta(days=2), Ruling.FAILED, "partitions. The deadline was 2026-01-01 00:00 UTC."),
+        ],
+    )
+    def test_after_its_deadline_it_waits_no_longer(self, opened_at, ruling, said):
+        rule = Shadow(partitions=5, agreement=0.97, within=timedelta(days=2))
+        reason = only_reason(judge(rule, asked=Asked(opened_at=opened_at)))
+        assert (reason.ruling, reason.text.endswith(said)) == (ruling, True)
 
     def test_comparisons_with_another_champion_do_not_count(self):
         reason = self.reason(champion=6)

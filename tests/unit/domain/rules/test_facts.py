@@ -34,9 +34,14 @@ def faults_of(kind, **arguments):
             "shadow of 5 partitions, agreement 0.97",
             {"shadow": {"partitions": 5, "agreement": 0.97}},
         ),
+        (
+            Shadow(partitions=5, agreement=0.5, within="14d"),
+            "shadow of 5 partitions, agreement 0.5, within 2w",
+            {"shadow": {"partitions": 5, "agreement": 0.5, "within": "2w"}},
+        ),
         (Shadow(partitions=1, agreement=1), "shadow of 1 partitions, agreement 1.0", {"shadow": {"partitions": 1, "agreement": 1.0}}),
     ],
-    ids=["fresh", "fresh-weeks", "smoke", "smoke-one-row", "shadow", "shadow-all"],
+    ids=["fresh", "fresh-weeks", "smoke", "smoke-one-row", "shadow", "shadow-within", "shadow-all"],
 )
 def test_they_print_and_write_themselves(rule, shown, written):
     assert str(rule) == shown
@@ -56,6 +61,7 @@ def test_they_print_and_write_themselves(rule, shown, written):
         (Smoke, {"loads_within": "60s", "predicts_rows": None}, "predicts_rows", "expected a whole number from 1; found None"),
         (Shadow, {"partitions": None, "agreement": 1}, "partitions", "missing. Write partitions: 5."),
         (Shadow, {"partitions": 0, "agreement": 1}, "partitions", "expected a whole number from 1"),
+        (Shadow, {"partitions": 5, "agreement": 1, "within": 3}, "within", "expected a duration"),
         (Shadow, {"partitions": 5, "agreement": None}, "agreement", "missing. Write agreement: 0.97."),
         (Shadow, {"partitions": 5, "agreement": 97}, "agreement", "expected a share from 0 to 1; found 97"),
         (Shadow, {"partitions": 5, "agreement": -0.1}, "agreement", "expected a share from 0 to 1"),

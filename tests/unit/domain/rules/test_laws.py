@@ -52,6 +52,7 @@ VARIANTS = [
     Shadow(partitions=5, agreement=0.5),
     Shadow(partitions=6, agreement=0.5),
     Shadow(partitions=5, agreement=0.50000001),
+    Shadow(partitions=5, agreement=0.5, within=DAY),
     Approval(),
     Approval(people=2),
     Approval(not_the_author=False),
