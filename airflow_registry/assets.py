@@ -1,6 +1,7 @@
 """The bells as Airflow assets.
 
 * The public asset of a model is rung at every promotion, through the alias `PROMOTIONS`: a static outlet would ring on a refusal.
+* The bell for a retraining is rung through the alias `RETRAININGS`, only when one is asked for.
 * Each consumer also has a private asset with a watcher, which rings when the public bell was lost or slept through.
 
 Invariant: a watcher is built here only, and always with the same arguments. Airflow drops a watcher as soon as any DAG file
@@ -21,10 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from urllib.parse import SplitResult
 
+    from airflow_registry.domain.drift.retraining import Retraining
     from airflow_registry.domain.promotion import Promotion
 
 PROMOTIONS = "airflow-registry-promotions"
 """Name of the alias through which promotions are rung; a DAG scheduled on it hears the promotions of all models."""
+RETRAININGS = "airflow-registry-retrainings"
+"""Name of the alias through which retrainings are asked for."""
 
 
 def sanitize(uri: SplitResult) -> SplitResult:
@@ -69,6 +73,24 @@ def retrain_asset(model: str) -> Asset:
 def promotion_alias() -> AssetAlias:
     """The outlet of an operator that may promote."""
     return AssetAlias(PROMOTIONS)
+
+
+def retraining_alias() -> AssetAlias:
+    """The outlet of an operator that may ask for a retraining."""
+    return AssetAlias(RETRAININGS)
+
+
+def emit_retraining(context: Mapping[str, Any], retraining: Retraining) -> None:
+    """Ring `retrain_asset(model)` when the running task succeeds.
+
+    The task must have `retraining_alias()` among its outlets.
+
+    Args:
+        context: The context of the task.
+        retraining: What was asked for.
+    """
+    extra = {"model": str(retraining.model), "retraining": retraining.uid, "number": retraining.number, "reasons": list(retraining.reasons)}
+    context["outlet_events"][retraining_alias()].add(retrain_asset(retraining.model), extra=extra)
 
 
 def emit_promotion(context: Mapping[str, Any], promotion: Promotion, *, remote_path: str = "") -> None:

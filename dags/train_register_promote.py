@@ -36,7 +36,8 @@ def train_register_promote():
         model = make_pipeline(make_column_transformer((codes, NAMES), remainder="passthrough"), trees)
         data = [Dataset(name=Path(month).name, uri=month) for month in months]
         note = f"{len(flights)} flights of {len(months)} months"
-        return Trained(model.fit(flights[COLUMNS], flights["late"]), datasets=data, change_note=note, example=flights[COLUMNS].head())
+        inputs = flights[COLUMNS]  # also what later months are compared with: see monitor_and_retrain.py
+        return Trained(model.fit(inputs, flights["late"]), datasets=data, change_note=note, example=inputs.head(), reference=inputs)
 
     months = split()
     judged = EvaluateModelOperator(version=train(months["past"]), data=months["newest"], target="late", policy=POLICY).output

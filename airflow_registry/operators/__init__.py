@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from airflow_registry.operators.batch_inference import BatchInferenceOperator
     from airflow_registry.operators.evaluate import EvaluateModelOperator
     from airflow_registry.operators.guard import GuardChampionOperator
+    from airflow_registry.operators.monitor_drift import MonitorDriftOperator
     from airflow_registry.operators.promote import PromoteModelOperator
     from airflow_registry.operators.recall import RecallOperator, RescoreRecalledOperator
     from airflow_registry.operators.record_predictions import RecordPredictionsOperator
@@ -26,6 +27,7 @@ __all__ = [
     "BatchInferenceOperator",
     "EvaluateModelOperator",
     "GuardChampionOperator",
+    "MonitorDriftOperator",
     "PromoteModelOperator",
     "RecallOperator",
     "RecordPredictionsOperator",
@@ -44,6 +46,7 @@ _MODULES = {
     "BatchInferenceOperator": "batch_inference",
     "EvaluateModelOperator": "evaluate",
     "GuardChampionOperator": "guard",
+    "MonitorDriftOperator": "monitor_drift",
     "PromoteModelOperator": "promote",
     "RecallOperator": "recall",
     "RecordPredictionsOperator": "record_predictions",
