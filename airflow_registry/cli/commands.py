@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from airflow_registry.cli import values
 from airflow_registry.cli.audit_commands import AUDIT
+from airflow_registry.cli.cache_commands import CACHE
 from airflow_registry.cli.command import COMMON, CONNECTION, Argument, Command, argument
 from airflow_registry.cli.ledger_commands import LEDGER
 from airflow_registry.cli.observing_commands import OBSERVING
@@ -29,6 +30,7 @@ GROUPS = {
     "db": "the registry database",
     "policy": "gate policies",
     "audit": "who did what, and whether that was rewritten",
+    "cache": "models that this machine keeps",
     "outcomes": "labels that arrive after the predictions",
 }
 
@@ -322,6 +324,7 @@ COMMANDS: tuple[Command, ...] = (
     *OBSERVING,
     *PEOPLE,
     *AUDIT,
+    *CACHE,
 )
 
 

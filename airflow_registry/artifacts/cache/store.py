@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import tempfile
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +101,16 @@ class ArtifactCache:
             OSError: If it cannot be made or used.
         """
         self.folder.prepare()
+
+    def check(self) -> None:
+        """Make the folder, write into it and clean up.
+
+        Raises:
+            OSError: If that is not possible.
+        """
+        self.prepare()
+        with tempfile.TemporaryFile(dir=self.folder.root / "parts") as file:
+            file.write(b"airflow-registry\n")
 
     @property
     def limit_bytes(self) -> int:

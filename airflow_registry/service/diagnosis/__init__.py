@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from airflow_registry.service.core import Core, utc_now
 from airflow_registry.service.diagnosis.agreement import agreement_diagnoses
+from airflow_registry.service.diagnosis.cache import cache_diagnoses
 from airflow_registry.service.diagnosis.database import database_diagnoses, opened
 from airflow_registry.service.diagnosis.formats import format_diagnoses
 from airflow_registry.service.diagnosis.places import place_diagnoses
@@ -36,6 +37,7 @@ def diagnose(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> tu
     if database is not None:
         found += database_diagnoses(database, settings, now)
     found += store_diagnoses(settings, now)
+    found += cache_diagnoses(settings)
     if database is not None and not any(one.is_problem for one in found):
         found += agreement_diagnoses(Core(store=database, settings=settings, now=now))
     return (*found, *format_diagnoses(database))
