@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_registry.domain.policy import thresholds_policy
-from airflow_registry.domain.promotion import Outcome, production_changed
+from airflow_registry.domain.promotion import Outcome, Ruling, production_changed
 from airflow_registry.domain.stage import Stage
 from airflow_registry.errors import ChampionChangedError, InvalidInputError
 from airflow_registry.hooks.context import airflow_errors, run_key
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_registry.domain.model import ModelVersion
+    from airflow_registry.domain.names import RunKey
     from airflow_registry.domain.policy import Policy
     from airflow_registry.domain.promotion import Decision, Promotion
     from airflow_registry.service.protocol import Registry
@@ -41,15 +42,16 @@ class PromoteModelOperator(PromotingOperator):
     A refusal is stored, logged reason by reason and pushed to XCom; then the task skips, fails, or goes on. The asset event
     that rings the consumers comes only from a promotion, and again when a retry finds its promotion already made.
 
-    Where the gate waits for people (PENDING), the task waits too, in the triggerer and without a worker slot: it judges again when
-    somebody has voted, waived or locked, and at the deadline, when the gate says no. An Airflow without a triggerer needs `wait=False`.
+    Where the gate waits for people or shadow runs (PENDING), the task waits too, in the triggerer and without a worker slot: it judges
+    again when somebody has voted, waived or locked, when another partition was compared, and at the deadline, when the gate says no. A
+    version in DEVELOPMENT that only lacks shadow runs is moved to SHADOW. An Airflow without a triggerer needs `wait=False`.
 
     Args:
         version: What register or evaluate returned, a reference, or a template.
         policy: Path of a policy file, relative to the DAG file; or a `Policy`; or the same as a mapping.
         thresholds: Instead of a policy: `{"accuracy": 0.8}`, a floor, or a ceiling where lower is better.
         on_refusal: `skip`, `fail` (without retry) or `continue`.
-        wait: Whether to wait for people; else PENDING is treated as a refusal.
+        wait: Whether to wait for people and shadow runs; else PENDING is treated as a refusal.
         timeout: How long to wait in all, as a duration or text such as `3d`; then PENDING is treated as a refusal. None: no limit of
             its own, the policy's `within` is one.
         poll_interval_s: Seconds between two looks while it waits.
@@ -135,6 +137,8 @@ class PromoteModelOperator(PromotingOperator):
             )
             self._log(version, decision)
             if decision.outcome is Outcome.PENDING and self.wait and not patience.is_over:
+                if judgements_left and _moved_to_shadow(registry, version, decision, run):
+                    continue
                 if is_first:
                     self._tell(context, pending_notice(version, decision.to_json()["reasons"]))
                 self._park(version, mark, patience, patience.wakes_at(registry, version, found))
@@ -153,8 +157,9 @@ class PromoteModelOperator(PromotingOperator):
         from airflow_registry.triggers.approval import ApprovalTrigger
 
         self.log.info(
-            "Waiting until people have spoken%s. See who: airflow-registry votes %s",
+            "Waiting until people have spoken, or enough partitions were compared%s. See: airflow-registry votes %s (or shadow %s)",
             f", at most until {until}" if until else "",
+            version.ref,
             version.ref,
         )
         trigger = ApprovalTrigger(
@@ -199,6 +204,15 @@ def _made_before(registry: Registry, version: ModelVersion) -> Promotion | None:
         return None
     made = [one for one in registry.history(version.model) if one.number == version.number and production_changed(one)]
     return replace(made[-1], created=False) if made else None
+
+
+def _moved_to_shadow(registry: Registry, version: ModelVersion, decision: Decision, run: RunKey) -> bool:
+    """A version whose policy asks for shadow runs begins them: in a loop without people nobody else would move it."""
+    asks = any(reason.ruling is Ruling.PENDING and reason.rule.startswith("shadow of ") for reason in decision.reasons)
+    if not asks or registry.get(version.ref).stage is not Stage.DEVELOPMENT:
+        return False
+    registry.move(version.model, version.number, Stage.SHADOW, reason=f"decision {decision.uid} waits for shadow runs", run=run)
+    return True
 
 
 def _announce_again(registry: Registry, promotion: Promotion, context: Context) -> Promotion:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from airflow.sdk.exceptions import AirflowTaskTimeout
+from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTimeout, TaskDeferred
 
 from airflow_registry.errors import InvalidInputError, StorageUnavailableError
-from airflow_registry.operators import BatchInferenceOperator, shadowing
+from airflow_registry.operators import BatchInferenceOperator, PromoteModelOperator, shadowing
 from airflow_registry.operators.shadowing import allowed_seconds
 from airflow_registry.scoring.partitions import list_partitions
 from airflow_registry.service.registry import ModelRegistry
@@ -225,3 +225,42 @@ def test_how_long_a_shadow_may_take():
 def test_a_time_that_is_none_is_refused(wrong):
     with pytest.raises(InvalidInputError, match="shadow_seconds="):
         BatchInferenceOperator(model="lead", input="/in", output="/out", partition="a", shadow_seconds=wrong)
+
+
+def test_the_gate_waits_for_shadow_runs_and_promotes_when_they_agree(registry, champion, register, score, context, tmp_path, frame):
+    """A loop without people: the gate moves the version to SHADOW, waits, is woken by each comparison, and promotes."""
+    register()
+    rules = [{"metric": "accuracy", "at_least": 0.5}, {"shadow": {"partitions": 2, "agreement": 0.9}}]
+    gate = PromoteModelOperator(version="lead:2", policy={"rules": rules})
+    with pytest.raises(TaskDeferred) as wait:
+        gate.execute(context("promote"))
+    assert registry.get("lead:2").stage == "SHADOW"
+    assert [decision.outcome for decision in registry.decisions("lead")] == ["PENDING", "PENDING"]
+    assert wait.value.trigger.mark == registry.circumstances("lead", 2).mark
+    score()
+    assert wait.value.trigger.mark != registry.circumstances("lead", 2).mark
+    with pytest.raises(TaskDeferred) as again:
+        gate.resume(context("promote"), {"because": "changed"}, **wait.value.kwargs)
+    later = tmp_path / "leads" / "ds=2026-01-02"
+    later.mkdir()
+    frame.drop(columns="late").iloc[10:20].to_parquet(later / "part.parquet", index=False)
+    score(run_id="manual__2", partition="ds=2026-01-02")
+    result = gate.resume(context("promote"), {"because": "changed"}, **again.value.kwargs)
+    assert (result["outcome"], result["replaced"], registry.production("lead").number) == ("APPROVED", 1, 2)
+    assert "on 20 of 20 rows in 2 partitions" in result["reasons"][-1]
+
+
+def test_a_version_that_is_not_good_enough_otherwise_is_not_moved_to_shadow(registry, champion, register, context):
+    register()
+    rules = [{"metric": "accuracy", "at_least": 0.95}, {"shadow": {"partitions": 2, "agreement": 0.9}}]
+    with pytest.raises(AirflowSkipException):
+        PromoteModelOperator(version="lead:2", policy={"rules": rules}).execute(context("promote"))
+    assert registry.get("lead:2").stage == "DEVELOPMENT"
+
+
+def test_a_gate_that_does_not_wait_moves_nothing(registry, champion, register, context):
+    register()
+    rules = [{"metric": "accuracy", "at_least": 0.5}, {"shadow": {"partitions": 2, "agreement": 0.9}}]
+    gate = PromoteModelOperator(version="lead:2", policy={"rules": rules}, wait=False, on_refusal="continue")
+    assert gate.execute(context("promote"))["outcome"] == "PENDING"
+    assert registry.get("lead:2").stage == "DEVELOPMENT"
