@@ -16,7 +16,7 @@ from airflow_registry.hooks.context import airflow_errors, run_key
 from airflow_registry.operators.base import RegistryOperator, check_choice
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
     from datetime import timedelta
 
     from airflow.sdk import Context
@@ -41,6 +41,7 @@ class MonitorDriftOperator(RegistryOperator):
         within: How long one may take until a newer version is registered; then it is given up.
         alpha: Probability of a false alarm over all features of a partition, in (0, 1).
         floor: PSI up to which a difference does not matter however sure it is (>= 0).
+        ignore: Features that differ by their nature, such as the month in a partition of one month; they are not judged.
         if_no_champion: `skip` or `fail`.
 
     Returns:
@@ -63,6 +64,7 @@ class MonitorDriftOperator(RegistryOperator):
         within: timedelta | str = WITHIN,
         alpha: float = ALPHA,
         floor: float = FLOOR,
+        ignore: Sequence[str] = (),
         if_no_champion: str = "skip",
         outlets: Any = None,  # noqa: ANN401  Airflow's
         **kwargs: Any,  # noqa: ANN401  the arguments of BaseOperator
@@ -72,10 +74,10 @@ class MonitorDriftOperator(RegistryOperator):
         self.model = model
         self.k, self.n, self.min_rows = k, n, min_rows
         self.cool_down, self.within = _duration("cool_down", cool_down), _duration("within", within)
-        self.alpha, self.floor = alpha, floor
+        self.alpha, self.floor, self.ignore = alpha, floor, ignore
         self.if_no_champion = if_no_champion
         RetrainTerms(k=k, n=n, min_rows=min_rows, cool_down=self.cool_down, within=self.within)
-        Limits(alpha=alpha, floor=floor)
+        Limits(alpha=alpha, floor=floor, ignore=ignore)
 
     @classmethod
     def partial(cls, *, outlets: Any = None, **kwargs: Any) -> OperatorPartial:  # noqa: ANN401
@@ -95,7 +97,7 @@ class MonitorDriftOperator(RegistryOperator):
         return found.to_json()
 
     def _look(self, registry: Registry, context: Context) -> MonitorReport:
-        names = ("k", "n", "min_rows", "cool_down", "within", "alpha", "floor")
+        names = ("k", "n", "min_rows", "cool_down", "within", "alpha", "floor", "ignore")
         try:
             return registry.retrain_if_drifted(self.model, run=run_key(context), **{name: getattr(self, name) for name in names})
         except (ModelNotFoundError, NoChampionError) as error:

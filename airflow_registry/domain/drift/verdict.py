@@ -35,19 +35,23 @@ class Limits:
     Attributes:
         alpha: Probability of a false alarm over all features together, in (0, 1).
         floor: PSI up to which a difference does not matter however sure it is, >= 0. Without one, a large partition drifts every day.
+        ignore: Features that differ by their nature, such as the month in a partition of one month; they are not judged.
 
     Raises:
-        InvalidInputError: If a number is out of its range.
+        InvalidInputError: If a number is out of its range, or `ignore` is no list.
     """
 
     alpha: float = ALPHA
     floor: float = FLOOR
+    ignore: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha < 1:
             raise InvalidInputError(f"alpha={self.alpha!r} is no probability of a false alarm. Expected a number between 0 and 1, as 0.01.")
         if not 0 <= self.floor < float("inf"):
             raise InvalidInputError(f"floor={self.floor!r} is no size of an effect. Expected a PSI from 0 on, as {FLOOR}.")
+        if isinstance(self.ignore, str):
+            raise InvalidInputError(f"ignore= is a list of features, also of one: [{self.ignore!r}].")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +103,7 @@ def judge(reference: Profile, counts: Mapping[str, Counts], limits: Limits) -> t
 
 def judge_together(pairs: Sequence[tuple[Profile, Mapping[str, Counts]]], limits: Limits) -> tuple[tuple[FeatureDrift, ...], ...]:
     """The same for several references, one answer each; all of their features share one `alpha`."""
-    compared = [_compared(*pair) for pair in pairs]
+    compared = [_compared(*pair, limits.ignore) for pair in pairs]
     features = sum(is_enough(one.counts, one.reference) for found in compared for one in found)
     return tuple(
         tuple(sorted((_judged(one, limits, features) for one in found), key=lambda one: (one.psi is None, -excess(one), one.name)))
@@ -138,11 +142,11 @@ class _Compared:
     reference: Counts
 
 
-def _compared(reference: Profile, counts: Mapping[str, Counts]) -> list[_Compared]:
+def _compared(reference: Profile, counts: Mapping[str, Counts], ignore: Sequence[str]) -> list[_Compared]:
     return [
         _Compared(name=name, bins=feature.bins, counts=counts[name], reference=feature.counts)
         for name, feature in reference.features.items()
-        if name in counts
+        if name in counts and name not in ignore
     ]
 
 

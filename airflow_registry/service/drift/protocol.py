@@ -9,6 +9,7 @@ from airflow_registry.domain.drift.retraining import COOL_DOWN, FEWEST_ROWS, WIT
 from airflow_registry.domain.drift.verdict import ALPHA, FLOOR
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import timedelta
 
     from airflow_registry.domain.drift.bins import Reference
@@ -26,7 +27,9 @@ class DriftVerbs(Protocol):
     def drift_bins(self, ref: str) -> tuple[Reference, ...]:
         """By which bins the rows that a version scores are counted: its own, and its predictions also by the champion's before it."""
 
-    def drift(self, model: str, *, partitions: int = PARTITIONS, alpha: float = ALPHA, floor: float = FLOOR) -> DriftReport:
+    def drift(
+        self, model: str, *, partitions: int = PARTITIONS, alpha: float = ALPHA, floor: float = FLOOR, ignore: Sequence[str] = ()
+    ) -> DriftReport:
         """Judge what the champion scored lately against the data it was registered with; nothing is changed."""
 
     def retrain_if_drifted(
@@ -40,6 +43,7 @@ class DriftVerbs(Protocol):
         within: timedelta = WITHIN,
         alpha: float = ALPHA,
         floor: float = FLOOR,
+        ignore: Sequence[str] = (),
         by: str | None = None,
         run: RunKey | None = None,
     ) -> MonitorReport:

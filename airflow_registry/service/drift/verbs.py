@@ -10,6 +10,7 @@ from airflow_registry.domain.drift.verdict import ALPHA, FLOOR, Limits
 from airflow_registry.service.drift import references, report, retraining
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import timedelta
 
     from airflow_registry.domain.drift.bins import Reference
@@ -32,7 +33,9 @@ class DriftInterface:
         """By which bins the rows that a version scores are counted: its own, and its predictions also by the champion's before it."""
         return references.counted_by(self.core, ref)
 
-    def drift(self, model: str, *, partitions: int = PARTITIONS, alpha: float = ALPHA, floor: float = FLOOR) -> DriftReport:
+    def drift(
+        self, model: str, *, partitions: int = PARTITIONS, alpha: float = ALPHA, floor: float = FLOOR, ignore: Sequence[str] = ()
+    ) -> DriftReport:
         """Judge what the champion scored lately against the data it was registered with; nothing is changed.
 
         Args:
@@ -40,11 +43,12 @@ class DriftInterface:
             partitions: How many of the live partitions that it wrote last (count, >= 1).
             alpha: Probability of a false alarm over all features together, in (0, 1).
             floor: PSI up to which a difference does not matter however sure it is (>= 0).
+            ignore: Features that differ by their nature, such as the month in a partition of one month.
 
         Raises:
             NoChampionError: If nothing is in PRODUCTION.
         """
-        return report.drift(self.core, model, Limits(alpha=alpha, floor=floor), partitions)
+        return report.drift(self.core, model, Limits(alpha=alpha, floor=floor, ignore=ignore), partitions)
 
     def retrain_if_drifted(
         self,
@@ -57,6 +61,7 @@ class DriftInterface:
         within: timedelta = WITHIN,
         alpha: float = ALPHA,
         floor: float = FLOOR,
+        ignore: Sequence[str] = (),
         by: str | None = None,
         run: RunKey | None = None,
     ) -> MonitorReport:
@@ -73,6 +78,7 @@ class DriftInterface:
             within: How long one may take, until a newer version is registered; then it is given up.
             alpha: Probability of a false alarm over all features of a partition, in (0, 1).
             floor: PSI up to which a difference does not matter (>= 0).
+            ignore: Features that differ by their nature.
             by: Who asks; default: the process's user.
             run: The task instance; a retry of it finds what its earlier try asked for.
 
@@ -80,7 +86,7 @@ class DriftInterface:
             NoChampionError: If nothing is in PRODUCTION.
         """
         terms = RetrainTerms(k=k, n=n, min_rows=min_rows, cool_down=cool_down, within=within)
-        return retraining.monitor(self.core, model, terms, Limits(alpha=alpha, floor=floor), by=by, run=run)
+        return retraining.monitor(self.core, model, terms, Limits(alpha=alpha, floor=floor, ignore=ignore), by=by, run=run)
 
     def retrainings(self, model: str) -> tuple[Retraining, ...]:
         """All retrainings of a model that were asked for because of drift, oldest first."""

@@ -136,6 +136,7 @@ def test_the_alias_stands_in_the_dag_also_where_it_is_mapped():
         {"within": "0s"},
         {"alpha": 2},
         {"floor": -1},
+        {"ignore": "x"},
         {"if_no_champion": "wait"},
     ],
 )

@@ -106,7 +106,9 @@ def test_a_higher_floor_never_makes_drift(counts, floor):
     assert low.psi == high.psi
 
 
-@pytest.mark.parametrize("limits", [{"alpha": 0}, {"alpha": 1}, {"alpha": float("nan")}, {"floor": -0.1}, {"floor": float("inf")}])
+@pytest.mark.parametrize(
+    "limits", [{"alpha": 0}, {"alpha": 1}, {"alpha": float("nan")}, {"floor": -0.1}, {"ignore": "month"}, {"floor": float("inf")}]
+)
 def test_limits_that_mean_nothing_are_refused(limits):
     with pytest.raises(InvalidInputError, match=next(iter(limits))):
         Limits(**limits)
@@ -116,6 +118,11 @@ def test_a_verdict_is_small_json():
     body = only(SHIFTED).to_json()
     assert body["verdict"] == "drifted"
     assert set(body) == set(FeatureDrift.__slots__)
+
+
+def test_what_differs_by_its_nature_is_not_judged_and_takes_no_share_of_alpha():
+    found = judge(profile(a=EVEN, month=EVEN), {"a": EVEN, "month": SHIFTED}, Limits(ignore=("month",)))
+    assert [(one.name, one.features) for one in found] == [("a", 1)]
 
 
 def test_several_references_share_one_alpha():
