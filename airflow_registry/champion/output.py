@@ -101,7 +101,8 @@ def written(output: str, storage: StorageOptions | None = None) -> Written:
     path = local_path(output)
     if path is None:
         return Written(uri=output)
-    return Written(uri=output, digest=str(content_digest(path)), rows=_rows(path))
+    size_bytes = sum(os.path.getsize(file) for file in _files(path))  # noqa: PTH202  thousands of part files
+    return Written(uri=output, digest=str(content_digest(path)), rows=_rows(path), size_bytes=size_bytes)
 
 
 def local_path(output: str) -> str | None:

@@ -94,6 +94,8 @@ def test_a_chunk_is_scored_again_once_and_with_the_recipe_of_its_writer(registry
     assert [(entry.partition, entry.rows, entry.run_id, entry.task_id, entry.is_live) for entry in entries] == [
         (f"ds={day}", 10, "recall__1", "rescore", True) for day in (1, 2, 3)
     ]
+    assert entries[0].size_bytes == (tmp_path / "out" / "ds=1" / "predictions.parquet").stat().st_size
+    assert registry.predictions("lead", 2)[0].size_bytes > 0
     assert entries[0].recipe == registry.predictions("lead", 2)[0].recipe
     assert entries[0].input_digest == registry.predictions("lead", 2)[0].input_digest
     found = pd.read_parquet(tmp_path / "out" / "ds=1" / "predictions.parquet", partitioning=None)
