@@ -206,7 +206,7 @@ class Recalling(RegistryBase):
         registry.rollback("lead", reason="x")
         recall = self.take_back(registry)
         assert recall.unrecorded == (UnrecordedUse(model="lead", number=2, dag_id="batch", run_id="monday"),)
-        assert registry.recall("lead", 2).unrecorded == recall.unrecorded
+        assert registry.recall("lead", 2).unrecorded == registry.report("lead:2").scoring.unrecorded == recall.unrecorded
         assert registry.pin("lead", run("monday", dag_id="batch"), hands_out=False).number == 1
         assert registry.recall("lead", 1).unrecorded == ()
         assert [entry.body["pins"] for entry in registry.audit_entries() if entry.action == "recall"] == [2]

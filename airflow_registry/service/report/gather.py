@@ -24,7 +24,7 @@ from airflow_registry.service.people.standing import standing, vote, waiver
 from airflow_registry.service.report import evaluations
 from airflow_registry.service.report.intervals import with_intervals
 from airflow_registry.sql import catalog, rows
-from airflow_registry.sql.statements import audit, judgements, ledger, models, people
+from airflow_registry.sql.statements import audit, judgements, ledger, models, people, recalls
 from airflow_registry.sql.statements import report as statements
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _previous(tx: Transaction, row: VersionRow, decisions: Sequence[DecisionReco
 def _scoring(tx: Transaction, row: VersionRow) -> ScoringRecord:
     uses = tuple(
         UnrecordedUse(model=row.model.name, number=row.value.number, dag_id=use["dag_id"], run_id=use["run_id"])
-        for use in tx.all(ledger.unrecorded_uses(row.id))
+        for use in (*tx.all(recalls.uses_of_version(row.id)), *tx.all(ledger.unrecorded_uses(row.id)))
     )
     return ScoringRecord(**tx.one(statements.written_by(row.id)), unrecorded=uses)
 
