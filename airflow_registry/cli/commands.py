@@ -20,6 +20,7 @@ from airflow_registry.cli import values
 from airflow_registry.cli.audit_commands import AUDIT
 from airflow_registry.cli.cache_commands import CACHE
 from airflow_registry.cli.command import COMMON, CONNECTION, Argument, Command, argument
+from airflow_registry.cli.drift_commands import DRIFT
 from airflow_registry.cli.ledger_commands import LEDGER
 from airflow_registry.cli.observing_commands import OBSERVING
 from airflow_registry.cli.people_commands import PEOPLE
@@ -88,6 +89,7 @@ COMMANDS: tuple[Command, ...] = (
             argument("--description", help="what the model is", metavar="TEXT"),
             argument("--change-note", help="what changed since the last version", metavar="TEXT"),
             argument("--format", help="how the artifact is loaded; default: by its name", metavar="FORMAT"),
+            argument("--reference", help="parquet or CSV of training rows, with which what it scores is compared for drift", metavar="URI"),
             argument("--no-copy", help="leave the bytes where they are", action="store_true"),
             argument("--idempotency-key", help="the same key again returns the same version", metavar="TEXT"),
         ),
@@ -322,6 +324,7 @@ COMMANDS: tuple[Command, ...] = (
         example="db copy sqlite:////srv/airflow/airflow_registry.db postgresql://registry@db/registry",
     ),
     *OBSERVING,
+    *DRIFT,
     *PEOPLE,
     *AUDIT,
     *CACHE,

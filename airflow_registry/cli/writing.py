@@ -80,6 +80,7 @@ def _facts(call: Call) -> dict[str, Any]:
         "description": call["description"],
         "change_note": call["change_note"],
         "format": call["format"],
+        "reference": call["reference"],
         "copy": not call["no_copy"],
         "idempotency_key": call["idempotency_key"],
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_registry.hooks.context import airflow_errors, lineage, run_key
+from airflow_registry.modeling.trained import AtHand
 from airflow_registry.operators.base import RegistryOperator
 from airflow_registry.operators.datasets import dataset, datasets
 from airflow_registry.operators.flow import Flow
@@ -34,6 +35,8 @@ class RegisterModelOperator(RegistryOperator):
         tags: Text by name.
         copy: Whether the bytes are copied into the artifact store; False leaves them where they are, unverified.
         format: How the artifact is loaded, if its name does not say it.
+        reference: Parquet or CSV of rows as they go into the model, with which everything that the version scores is compared for
+            drift; a path, a folder, a glob or a URI.
 
     Returns:
         `model`, `version`, `ref`, `remote_path`, `digest`, `created`.
@@ -50,6 +53,7 @@ class RegisterModelOperator(RegistryOperator):
         "change_note",
         "parameters",
         "tags",
+        "reference",
     )
 
     def __init__(
@@ -66,6 +70,7 @@ class RegisterModelOperator(RegistryOperator):
         tags: Mapping[str, str] | None = None,
         copy: bool = True,
         format: str | None = None,  # noqa: A002  the word that people use
+        reference: str | None = None,
         **kwargs: Any,  # noqa: ANN401  the arguments of BaseOperator
     ) -> None:
         super().__init__(**kwargs)
@@ -80,6 +85,7 @@ class RegisterModelOperator(RegistryOperator):
         self.tags = tags
         self.copy = copy
         self.format = format
+        self.reference = reference
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Register, or find what an earlier try registered."""
@@ -97,6 +103,8 @@ class RegisterModelOperator(RegistryOperator):
         **facts: Any,  # noqa: ANN401  the arguments of Registry.register
     ) -> ModelVersion:
         facts = {**self._facts(), **facts}
+        if self.reference is not None and isinstance(facts["reference"], AtHand):  # rows that are only at hand replace none that are named
+            facts["reference"] = self.reference
         version = registry.register(
             self.model,
             artifact,
@@ -117,7 +125,7 @@ class RegisterModelOperator(RegistryOperator):
         return Flow(reads=tuple(data.uri for data in known if data.uri), makes_version=True)
 
     def _facts(self) -> dict[str, Any]:
-        names = ("metrics", "evaluated_on", "datasets", "description", "change_note", "parameters", "tags")
+        names = ("metrics", "evaluated_on", "datasets", "description", "change_note", "parameters", "tags", "reference")
         return {name: getattr(self, name) for name in names}
 
 

@@ -230,3 +230,29 @@ def test_airflow_finds_the_decorator_by_the_provider_metadata():
     (entry,) = get_provider_info()["task-decorators"]
     module, _, name = entry["class-name"].rpartition(".")
     assert (entry["name"], getattr(importlib.import_module(module), name)) == ("train_model", train_model_task)
+
+
+def test_the_training_frame_is_what_later_rows_are_compared_with(registry, context, fit, frame):
+    import pandas as pd
+
+    large = pd.concat([frame] * 10)
+
+    def train():
+        return Trained(fit(), training_frame=large)
+
+    task_of(train).execute(context())
+    frozen = registry.drift_reference("lead:1")
+    assert frozen.rows == 200
+    assert (set(frozen.inputs.features), set(frozen.predictions.features)) == ({"x", "y"}, {"prediction", "probability_True"})
+
+
+def test_rows_that_are_only_at_hand_replace_no_reference_that_the_dag_names(registry, context, fit, frame, tmp_path):
+    import pandas as pd
+
+    frame.to_parquet(tmp_path / "train.parquet")
+
+    def train():
+        return Trained(fit(), example=pd.concat([frame] * 10))
+
+    task_of(train, decorator={"reference": str(tmp_path / "train.parquet")}).execute(context())
+    assert registry.drift_reference("lead:1").rows == 20

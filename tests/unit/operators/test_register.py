@@ -84,3 +84,9 @@ def test_bad_input_fails_without_a_retry_and_registers_nothing(registry, context
     with pytest.raises(AirflowFailException, match=message):
         operator.execute(context("register"))
     assert registry.models() == ()
+
+
+def test_rows_of_the_training_are_what_later_ones_are_compared_with(registry, context, artifact, frame, tmp_path):
+    frame.to_parquet(tmp_path / "train.parquet")
+    RegisterModelOperator(model="lead", artifact=str(artifact), reference=str(tmp_path / "train.parquet")).execute(context("register"))
+    assert registry.drift_reference("lead:1").rows == len(frame)
