@@ -101,9 +101,13 @@ class CacheFolder:
         """The folder of an entry, whether it is there or not."""
         return self.root / "entries" / key
 
-    def used(self, key: str) -> AbstractContextManager[None]:
-        """While this is held, nobody removes the entry to make room."""
-        return locks.shared(self._lock(f"{key}.use"))
+    def used(self, key: str, *, wait_s: float) -> AbstractContextManager[None]:
+        """While this is held, nobody removes the entry to make room.
+
+        Raises:
+            TimeoutError: If somebody has been removing it all the time.
+        """
+        return locks.shared(self._lock(f"{key}.use"), wait_s=wait_s)
 
     def filling(self, key: str, *, wait_s: float) -> AbstractContextManager[bool]:
         """While this is held, nobody else downloads the entry; False if somebody has been doing so all the time."""

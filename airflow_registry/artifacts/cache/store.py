@@ -124,7 +124,7 @@ class ArtifactCache:
     def _open(self, wanted: Wanted, download: Callable[[str], str], held: ExitStack) -> str | None:
         try:
             self.folder.prepare()
-            held.enter_context(self.folder.used(wanted.key))
+            held.enter_context(self.folder.used(wanted.key, wait_s=self._wait_s))
             return self._verified(wanted) or self._filled(wanted, download)
         except RegistryError as error:
             if not (_is_of_this_disk(error) or self._is_full(error, wanted)):

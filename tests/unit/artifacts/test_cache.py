@@ -386,6 +386,17 @@ def test_whoever_waits_too_long_reads_without_the_cache(folder, caplog):
     assert "Another process has been downloading model.bin" in caplog.text
 
 
+def test_who_hangs_while_he_removes_a_copy_holds_nobody_up(folder, caplog):
+    cache = ArtifactCache(CacheOptions(folder=str(folder), limit_bytes=1000), wait_s=0.05)
+    cache.prepare()
+    lock = cache.folder.root / "locks" / f"{wanted_of().key}.use"
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with cache.opened(wanted_of(), lambda _: pytest.fail("it cannot be kept")) as path:
+            assert path is None
+    assert "is not used: Another process has held the lock" in caplog.text
+
+
 def test_two_downloads_at_once_share_the_room(folder):
     cache = ArtifactCache(CacheOptions(folder=str(folder), limit_bytes=30))
     second = wanted_of(b"b" * 20, "b")
