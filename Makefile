@@ -6,13 +6,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 PYTEST := $(BIN)/python -m pytest --quiet
+SPARK := .venv-spark
 # A metric's name, and the misspellings that tests are about.
 NOT_MISSPELT := acuracy,aproval,burnin,fpr,mape,modle,modell,polcy,regsitry,wihtin
 # Long tests on several processes; a test file with fixtures of its own session stays on one.
 PARALLEL := --numprocesses $(JOBS) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help venv format check test e2e soak demo bench docs
+.PHONY: help venv format check test e2e soak spark demo bench docs
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +52,18 @@ e2e: venv  ## Only the end-to-end test: dags/ under a real `airflow standalone`
 soak: venv  ## The long forms of the tests
 	HYPOTHESIS_PROFILE=search $(PYTEST) $(PARALLEL) tests/unit/domain
 	$(PYTEST) --capture=no -m soak tests
+	$(MAKE) spark
+
+spark: $(SPARK)/installed  ## Scoring on a real Spark, in an environment of its own (needs Java 17 or newer)
+	$(SPARK)/bin/python -m pytest --quiet tests/spark/on_real_spark.py
+
+$(SPARK)/installed: pyproject.toml constraints.txt
+	@java -version 2>/dev/null || { echo "Spark needs Java 17 or newer; on Debian: apt-get install openjdk-17-jre-headless"; exit 1; }
+	@test -x $(SPARK)/bin/python || $(PYTHON) -m venv $(SPARK)
+	@echo "Installing into $(SPARK) (three minutes, 2 GB) …"
+	@$(SPARK)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--editable '.[sklearn,spark]' 'pyspark[connect]==4.3.0' 'pytest>=8.3'
+	@touch $@
 
 demo: venv  ## The loop on real flights in a real Airflow, with a table of what happened (KEEP=1: stays up)
 	@KEEP=$(KEEP) $(BIN)/python -m airflow_registry.testing.demo
