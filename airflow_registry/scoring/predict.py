@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_registry.errors import InvalidInputError, RegistryError, SignatureMismatchError
 from airflow_registry.scoring.arrow_types import decoded, value_type
 from airflow_registry.scoring.checks import mismatch
+from airflow_registry.scoring.likeliest import likeliest, names_likeliest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from airflow_registry.domain.model import Column, Signature
+
+_Rows: TypeAlias = "pd.DataFrame | np.ndarray[Any, Any]"
 
 PREDICTION = "prediction"
 PROBABILITY = "probability_"
@@ -149,14 +152,30 @@ def predict_arrays(model: object, layout: Plan, batch: pa.RecordBatch, *, proba:
     """The same as arrays, without keys. Arguments and errors as for `predict_batch`."""
     check_model(model)
     rows = _model_rows(model, batch.select(list(layout.inputs)))
-    ask = getattr(model, "predict_batch", None) or getattr(model, "predict", None)
-    values = _one_each(_asked(ask, rows, batch, layout, where), batch.num_rows, where)
     ask_proba = getattr(model, "predict_proba", None) if proba else None
     if not callable(ask_proba):
-        return Predicted(values=values)
-    found = _asked(ask_proba, rows, batch, layout, where)
-    probabilities = _matrix(found, batch.num_rows, where)
-    return Predicted(values=values, probabilities=probabilities, classes=_classes(model, probabilities.shape[1], where))
+        return Predicted(values=_predictions(model, rows, batch, layout, where))
+    values = None if names_likeliest(model) else _predictions(model, rows, batch, layout, where)
+    probabilities = _matrix(_asked(ask_proba, rows, batch, layout, where), batch.num_rows, where)
+    classes = _classes(model, probabilities.shape[1], where)
+    if values is None:
+        values = _named(model, probabilities, rows, batch, layout, where)
+    return Predicted(values=values, probabilities=probabilities, classes=classes)
+
+
+def _predictions(model: object, rows: _Rows, batch: pa.RecordBatch, layout: Plan, where: str) -> np.ndarray[Any, Any]:
+    ask = getattr(model, "predict_batch", None) or getattr(model, "predict", None)
+    return _one_each(_asked(ask, rows, batch, layout, where), len(rows), where)
+
+
+def _named(
+    model: object, probabilities: np.ndarray[Any, Any], rows: _Rows, batch: pa.RecordBatch, layout: Plan, where: str
+) -> np.ndarray[Any, Any]:
+    """What `predict` would say; it is asked about the rows where the probabilities cannot tell."""
+    values, close = likeliest(model, probabilities)
+    if close.any():
+        values[close] = _predictions(model, rows[close], batch, layout, where)
+    return values
 
 
 def decision_scores(model: object, layout: Plan, batch: pa.RecordBatch, *, where: str = "the batch") -> np.ndarray[Any, Any] | None:
@@ -223,7 +242,7 @@ def _declared(signature: Signature | None) -> pa.DataType:
         return pa.float64()
 
 
-def _model_rows(model: object, batch: pa.RecordBatch) -> pd.DataFrame | np.ndarray[Any, Any]:
+def _model_rows(model: object, batch: pa.RecordBatch) -> _Rows:
     """A frame, so that scikit-learn checks the names; an array for an estimator that was fitted without names."""
     frame: pd.DataFrame = batch.replace_schema_metadata(None).to_pandas(use_threads=False)
     nameless = hasattr(model, "n_features_in_") and not hasattr(model, "feature_names_in_")
