@@ -76,7 +76,7 @@ def put_folder(bucket, tmp_path):
 
 
 def entry_files(folder):
-    return [path for path in Path(folder).rglob("entries/*/*") if path.is_file()]
+    return [path for path in Path(folder).glob("user-*/entries/*/*") if path.is_file()]
 
 
 def leftovers(folder):
