@@ -63,7 +63,7 @@ def fit(model, frame, label):
 def answer(model, frame):
     batch = pa.RecordBatch.from_pandas(frame, preserve_index=False)
     found = predict_arrays(model, plan(None, batch.schema, ()), batch)
-    return SimpleNamespace(classes=found.values, probabilities=found.probabilities)  # noqa: PD011  no frame
+    return SimpleNamespace(classes=found.values, probabilities=found.probabilities)
 
 
 def test_every_model_of_the_list_is_tried_here():
