@@ -251,6 +251,18 @@ class Recalling(RegistryBase):
             opening._next(tx, seen)
         assert registry.open_recalled(recall.uid, done.output) is None
 
+    def test_a_commit_at_the_same_moment_is_not_scored_again(self, registry, champions, enter):
+        champions(2)
+        done = enter(2)
+        registry.rollback("lead", reason="x")
+        recall = self.take_back(registry)
+        other = registry.open_recalled(recall.uid, done.output)
+        with registry.core.store.read() as tx:
+            seen = tx.one(recalls.items(tx.scalar(select(recall_tables.recalls.c.id)), [done.output]))
+        registry.commit_output(other, Written(uri=done.output))
+        with registry.core.store.write() as tx, pytest.raises(OutputConflictError, match="opened or written by another run"):
+            opening._next(tx, seen)
+
     def test_what_an_earlier_try_of_the_recall_left_is_begun_again_at_once(self, registry, champions, enter, clock):
         champions(2)
         done = enter(2, recipe={"operator": "x"})

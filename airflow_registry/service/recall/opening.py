@@ -48,12 +48,12 @@ def open_recalled(core: Core, uid: str, output: str, work: Work, run: RunKey | N
 
 
 def _next(tx: Transaction, found: RowMapping) -> int:
-    """The next generation, unless a normal run has just opened one: it is not to be shut out."""
+    """The next generation, unless somebody has just opened or committed one: that is not to be overwritten."""
     generation = tx.scalar(recalls.next_generation(found["output"], found["newest_generation"]))
     if generation is None:
         raise OutputConflictError(
-            f"{found['output']} was opened by another run at the same moment, and that run was left alone. Repeat the recall: what is "
-            "written by then is not scored again."
+            f"{found['output']} was opened or written by another run at the same moment, and that run was left alone. Repeat the recall: "
+            "what is written by then is not scored again."
         )
     return int(generation)
 

@@ -162,6 +162,6 @@ def items(recall_id: int, outputs: Sequence[str] | None = None) -> Select[Any]:
 
 
 def next_generation(output: str, seen: int) -> Executable:
-    """The next generation of an output, if nobody opened one since `seen` was read; no row comes back otherwise."""
-    unmoved = update(partitions).where(partitions.c.output == output, partitions.c.generation == seen)
-    return unmoved.values(generation=partitions.c.generation + 1).returning(partitions.c.generation)
+    """The next generation of an output, if nobody opened one since `seen` was read, or committed it; no row comes back otherwise."""
+    unmoved = and_(partitions.c.output == output, partitions.c.generation == seen, partitions.c.state == QUARANTINED)
+    return update(partitions).where(unmoved).values(generation=partitions.c.generation + 1).returning(partitions.c.generation)
