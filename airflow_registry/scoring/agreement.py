@@ -30,7 +30,12 @@ if TYPE_CHECKING:
 
 
 def compare_outputs(
-    champion: str, shadow: str, *, storage: StorageOptions | None = None, progress: Callable[[int], None] | None = None
+    champion: str,
+    shadow: str,
+    *,
+    storage: StorageOptions | None = None,
+    progress: Callable[[int], None] | None = None,
+    checks_keys: bool = False,
 ) -> tuple[Kind, Agreement]:
     """Compare the predictions in two folders.
 
@@ -39,12 +44,13 @@ def compare_outputs(
         shadow: The same of the other version.
         storage: How object stores are reached.
         progress: Called after each batch with the rows so far (count); what it raises ends the comparison.
+        checks_keys: Whether the key columns must say that the rows are in one order, because the input does not promise it.
 
     Returns:
         `numbers` if both predicted floats without probabilities, else `labels`; and the counts.
 
     Raises:
-        InvalidInputError: If one is no output of this package, or they are not over the same rows.
+        InvalidInputError: If one is no output of this package, or they are not over the same rows in the same order.
     """
     his, hers = _Side.of(champion, storage), _Side.of(shadow, storage)
     if his.rows_in != hers.rows_in:
@@ -53,7 +59,9 @@ def compare_outputs(
             "Expected outputs over one input."
         )
     tally = _Tally(kind=_kind(his, hers), classes=(his.classes, hers.classes))
-    for one, two in _paired(his.batches(hers), hers.batches(his)):
+    keys = _common_keys(his, hers) if checks_keys else ()
+    for one, two in _paired(his.batches(hers, keys), hers.batches(his, keys)):
+        _check_order(one, two, keys)
         tally.take(one, two)
         if progress is not None:
             progress(tally.rows)
@@ -97,13 +105,13 @@ class _Side:
         positions = np.setdiff1d(other.aside, self.aside, assume_unique=True)
         return positions - np.searchsorted(self.aside, positions)
 
-    def batches(self, other: _Side) -> Iterator[pa.RecordBatch]:
+    def batches(self, other: _Side, keys: tuple[str, ...] = ()) -> Iterator[pa.RecordBatch]:
         """Its predictions of the rows that both scored."""
         import numpy as np
         import pyarrow as pa
 
         left_out, first = self.alone(other), 0
-        for batch in self.source.batches([PREDICTION, *self.classes]):
+        for batch in self.source.batches([PREDICTION, *self.classes, *keys]):
             inside = left_out[(left_out >= first) & (left_out < first + batch.num_rows)] - first
             first += batch.num_rows
             if len(inside):
@@ -188,6 +196,21 @@ def _kind(his: _Side, hers: _Side) -> Kind:
 
     are_floats = all(pa.types.is_floating(side.source.schema.field(PREDICTION).type) for side in (his, hers))
     return "numbers" if are_floats and not (his.classes or hers.classes) else "labels"
+
+
+def _common_keys(his: _Side, hers: _Side) -> tuple[str, ...]:
+    names = [set(side.source.schema.names) - {PREDICTION, *side.classes} for side in (his, hers)]
+    if not (keys := tuple(sorted(names[0] & names[1]))):
+        raise InvalidInputError(
+            f"{his.source.path} has no key columns, so nobody can tell whether a query gave its rows in the same order twice. Name them "
+            "with keys=."
+        )
+    return keys
+
+
+def _check_order(one: pa.RecordBatch, two: pa.RecordBatch, keys: tuple[str, ...]) -> None:
+    if not all(one.column(key).equals(two.column(key)) for key in keys):
+        raise InvalidInputError("The query gave other rows, or in another order, for the second version. Add ORDER BY with a unique key.")
 
 
 def _paired(one: Iterator[pa.RecordBatch], two: Iterator[pa.RecordBatch]) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:

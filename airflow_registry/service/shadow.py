@@ -42,13 +42,15 @@ def begin(core: Core, champion: str, version: object, output: str, run: RunKey |
 
     Raises:
         NotFoundError: If the champion's entry is not in the ledger.
-        InvalidInputError: If the output is the champion's own.
+        InvalidInputError: If the output is the champion's own, or its input is not known.
     """
     place = score.output_key(output)
     with core.store.read() as tx:
         entry = _entry(tx, champion)
         if place == entry.output:
             raise InvalidInputError(f"The output {place!r} is the champion's own; a version in SHADOW writes beside it. Name another one.")
+        if entry.input_digest is None:
+            raise InvalidInputError(f"Nobody knows what {entry.output} was made of, so no other version can be compared with it.")
         shadow = catalog.need_version(tx, catalog.need_model(tx, entry.model), version)
         if tx.first(statements.tried(place, shadow.id, entry.input_digest)) is not None:
             return None

@@ -95,6 +95,12 @@ class Shadowing(RegistryBase):
         with pytest.raises(VersionNotFoundError):
             registry.open_shadow(champion, 9, output="/out/.shadow/a")
 
+    def test_an_input_that_nobody_knows_is_not_scored_beside(self, registry, shadows, unchanged):
+        champion = registry.open_output("/out/q", partition="q", model="lead", version=1)
+        unchanged()
+        with pytest.raises(InvalidInputError, match="Nobody knows what /out/q was made of"):
+            registry.open_shadow(champion, 2, output="/out/.shadow/q")
+
     def test_what_a_shadow_left_half_written_is_not_reported_as_half_written(self, registry, shadows, scored, clock):
         registry.open_shadow(scored(), 2, output="/out/.shadow/a")
         clock.advance(days=9)

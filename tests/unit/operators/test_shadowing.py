@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +13,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTimeout, TaskDeferred
 
 from airflow_registry.errors import InvalidInputError, StorageUnavailableError
-from airflow_registry.operators import BatchInferenceOperator, PromoteModelOperator, shadowing
+from airflow_registry.operators import BatchInferenceOperator, PromoteModelOperator, SqlInput, shadowing
 from airflow_registry.operators.shadowing import allowed_seconds
 from airflow_registry.scoring.partitions import list_partitions
 from airflow_registry.service.registry import ModelRegistry
@@ -264,3 +267,33 @@ def test_a_gate_that_does_not_wait_moves_nothing(registry, champion, register, c
     gate = PromoteModelOperator(version="lead:2", policy={"rules": rules}, wait=False, on_refusal="continue")
     assert gate.execute(context("promote"))["outcome"] == "PENDING"
     assert registry.get("lead:2").stage == "DEVELOPMENT"
+
+
+@pytest.mark.parametrize(("order", "compares"), [("", True), (" DESC", True), (None, False)], ids=["ordered", "descending", "no digest"])
+def test_rows_of_a_query_are_compared_where_it_can_be_known_what_they_are(
+    registry, champion, shadow, context, tmp_path, frame, monkeypatch, order, compares
+):
+    path = tmp_path / "warehouse.db"
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({"conn_type": "sqlite", "host": str(path)}))
+    with closing(sqlite3.connect(path)) as connection:
+        frame.iloc[:10].assign(day="1").drop(columns="late").to_sql("leads", connection, index=False)
+    shadow(flips=3)
+    query = f"SELECT id, x, y FROM leads WHERE day = :day ORDER BY id{order or ''}"
+    given = SqlInput(conn_id="warehouse", query=query, digest_by=None if order is None else "SELECT max(id) FROM leads WHERE day = :day")
+    operator = BatchInferenceOperator(model="lead", input=given, output=str(tmp_path / "out"), partition="day=1")
+    assert operator.execute(context("score"))["rows"] == 10
+    assert compared(registry) == ([(10, 7, 1)] if compares else [])
+    assert registry.shadow_report("lead", 2).failed == ()
+
+
+def test_a_query_that_gives_its_rows_in_another_order_is_not_compared(registry, champion, shadow, context, tmp_path, frame, monkeypatch):
+    path = tmp_path / "warehouse.db"
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({"conn_type": "sqlite", "host": str(path)}))
+    with closing(sqlite3.connect(path)) as connection:
+        frame.iloc[:10].assign(day="1").drop(columns="late").to_sql("leads", connection, index=False)
+    shadow()
+    query = "SELECT id, x, y FROM leads WHERE day = :day ORDER BY random()"
+    given = SqlInput(conn_id="warehouse", query=query, digest_by="SELECT max(id) FROM leads WHERE day = :day")
+    operator = BatchInferenceOperator(model="lead", input=given, output=str(tmp_path / "out"), partition="day=1")
+    assert operator.execute(context("score"))["rows"] == 10
+    assert (compared(registry), len(registry.shadow_report("lead", 2).failed)) == ([], 1)

@@ -151,6 +151,17 @@ def test_outputs_of_other_rows_and_what_is_none_of_ours_are_refused(output, tmp_
         compare_outputs(str(tmp_path / "b"), one)
 
 
+def test_where_the_order_is_not_promised_the_keys_must_show_it(output):
+    one = output("a", prediction=[1, 2, 3], id=[7, 8, None])
+    assert compare_outputs(one, output("b", prediction=[1, 2, 4], id=[7, 8, None]), checks_keys=True)[1].agreeing == 2
+    other = output("c", prediction=[2, 1, 3], id=[8, 7, None])
+    assert compare_outputs(one, other)[1].agreeing == 1
+    with pytest.raises(InvalidInputError, match="in another order"):
+        compare_outputs(one, other, checks_keys=True)
+    with pytest.raises(InvalidInputError, match="has no key columns"):
+        compare_outputs(output("d", prediction=[1, 2, 3]), one, checks_keys=True)
+
+
 def test_the_brake_ends_a_comparison(output):
     one = output("a", prediction=[1, 2])
     with pytest.raises(TimeoutError):
