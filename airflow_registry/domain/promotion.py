@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_registry.domain.stage import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from datetime import datetime
 
     from airflow_registry.domain.audit import AuditHead
@@ -225,14 +225,15 @@ class Holding:
     to_stage: Stage
 
 
-def previous_holder(changes: Iterable[Holding]) -> int | None:
+def previous_holder(changes: Iterable[Holding], recalled: Collection[int] = ()) -> int | None:
     """Which version a rollback brings back; None if nobody held PRODUCTION before.
 
     Rolling back is going back in a stack: after v1, v2, v3 the first rollback brings v2 and the second v1, never v3 again. A champion
-    that was archived without a successor comes back itself.
+    that was archived without a successor comes back itself. What was recalled does not come back by itself.
 
     Args:
         changes: Every change of the champion, oldest first.
+        recalled: Versions that are left out.
 
     >>> up = [Holding(number=n, from_stage=Stage.DEVELOPMENT, to_stage=Stage.PRODUCTION) for n in (1, 2, 3)]
     >>> previous_holder([*up, Holding(number=2, from_stage=Stage.ARCHIVED, to_stage=Stage.PRODUCTION)])
@@ -242,7 +243,7 @@ def previous_holder(changes: Iterable[Holding]) -> int | None:
     stack = champions_in_order(told)
     is_empty = not told or told[-1].to_stage is not Stage.PRODUCTION
     below = stack if is_empty else stack[:-1]
-    return below[-1] if below else None
+    return next((number for number in reversed(below) if number not in recalled), None)
 
 
 def champions_in_order(changes: Iterable[Holding | Promotion]) -> list[int]:

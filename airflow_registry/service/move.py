@@ -12,7 +12,7 @@ from airflow_registry.service import identity
 from airflow_registry.service.core import new_uid
 from airflow_registry.sql import rows
 from airflow_registry.sql.catalog import need_version
-from airflow_registry.sql.statements import judgements, models
+from airflow_registry.sql.statements import judgements, models, recalls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,8 +72,9 @@ def to_production(
 
 
 def previous_holder_of(tx: Transaction, model: ModelRow) -> int | None:
-    """Who held PRODUCTION before: not `number - 1`, which may never have been there. None if nobody did."""
-    return previous_holder(rows.holding(holder) for holder in reversed(tx.all(models.holders(model.id))))
+    """Who held PRODUCTION before and was not recalled: not `number - 1`, which may never have been there. None if nobody did."""
+    recalled = {row["number"] for row in tx.all(recalls.recalled(model.id))}
+    return previous_holder((rows.holding(holder) for holder in reversed(tx.all(models.holders(model.id)))), recalled)
 
 
 def made_by(core: Core, tx: Transaction, model: ModelRow, target: Stage, order: Order) -> Promotion | None:

@@ -182,6 +182,13 @@ class Recalling(RegistryBase):
         assert (second.uid != first.uid, second.partitions) == (True, 1)
         assert [one.uid for one in registry.recalls()] == [second.uid, first.uid]
 
+    def test_a_rollback_passes_over_a_recalled_version(self, registry, champions):
+        champions(3)
+        self.take_back(registry)
+        assert registry.rollback("lead", reason="v3 is bad too").number == 1
+        with pytest.raises(NoChampionError, match="cannot be rolled back"):
+            registry.rollback("lead", reason="x")
+
     def test_a_version_in_shadow_may_go_on_beside_the_champion(self, registry, v2_is_down, tmp_path):
         self.take_back(registry)
         wanted = {"partition": "a", "model": "lead", "version": 2}

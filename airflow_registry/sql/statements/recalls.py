@@ -14,7 +14,7 @@ from airflow_registry.sql.tables import audit_texts, champions, ledger, ledger_c
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Executable, ScalarSelect, Select, Update
+    from sqlalchemy import ColumnElement, Executable, ScalarSelect, Select, Update
 
 
 def share_champion(model_id: int) -> Select[Any]:
@@ -22,16 +22,25 @@ def share_champion(model_id: int) -> Select[Any]:
     return select(champions.c.revision).where(champions.c.model_id == model_id).with_for_update(read=True, key_share=True)
 
 
-def in_effect(version_id: int) -> Select[Any]:
-    """The newest recall of a version that was not promoted again since."""
-    again = exists().where(
+def _is_in_effect() -> ColumnElement[bool]:
+    return ~exists().where(
         promotions.c.version_id == recalls.c.version_id,
         promotions.c.to_stage == "PRODUCTION",
         promotions.c.revision > recalls.c.revision,
     )
+
+
+def recalled(model_id: int) -> Select[Any]:
+    """The numbers of a model's versions that were recalled and not promoted again since."""
+    found = select(versions.c.number).join_from(recalls, versions, versions.c.id == recalls.c.version_id)
+    return found.where(recalls.c.model_id == model_id, _is_in_effect()).distinct()
+
+
+def in_effect(version_id: int) -> Select[Any]:
+    """The newest recall of a version that was not promoted again since."""
     target = versions.alias("target")
     found = select(recalls, target.c.number.label("target_number")).join_from(recalls, target, target.c.id == recalls.c.target_version_id)
-    return found.where(recalls.c.version_id == version_id, ~again).order_by(recalls.c.id.desc()).limit(1)
+    return found.where(recalls.c.version_id == version_id, _is_in_effect()).order_by(recalls.c.id.desc()).limit(1)
 
 
 def add_recall(values: dict[str, Any]) -> Executable:

@@ -51,3 +51,11 @@ def test_rolling_back_again_and_again_is_the_history_backwards(numbers):
         changes.append(rolled_back(found))
         seen.append(found)
     assert seen == numbers[-2::-1]
+
+
+def test_what_was_recalled_does_not_come_back():
+    changes = [promoted(1), promoted(2), promoted(3)]
+    assert previous_holder(changes, {2}) == 1
+    assert previous_holder(changes, {3}) == 2
+    assert previous_holder(changes, {1, 2}) is None
+    assert previous_holder([*changes, archived(3)], {3}) == 2
