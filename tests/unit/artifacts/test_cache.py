@@ -132,6 +132,7 @@ def flip(file):
         pytest.param(lambda file: os.truncate(file, 3), id="cut"),
         pytest.param(lambda file: os.truncate(file, 0), id="emptied"),
         pytest.param(lambda file: file.unlink(), id="gone"),
+        pytest.param(lambda file: file.rename(file.with_name("other.bin")), id="renamed"),
         pytest.param(lambda file: (file.unlink(), file.mkdir()), id="a folder"),
         pytest.param(lambda file: (file.unlink(), file.symlink_to("/dev/zero")), id="a device"),
     ],
@@ -155,6 +156,18 @@ def test_a_changed_copy_of_a_folder_is_noticed_and_downloaded_again(open_reader,
     with reader.open_verified(*put_folder) as path:
         assert set(contents(Path(path))) == {"config.json", "deep/weights"}
     assert bucket.requests["download"] == 4
+
+
+def test_a_file_in_the_place_of_a_folder_is_noticed_though_it_has_the_folder_s_digest(open_reader, put_folder, bucket, folder):
+    reader = open_reader()
+    with reader.open_verified(*put_folder):
+        pass
+    [entry] = reader.cache.entries()
+    bundle = reader.cache.folder.path(entry.key) / "bundle"
+    bundle.rename(folder / "bundle")
+    bundle.write_bytes(next(data for key, (data, _) in bucket.data.items() if key.endswith(".sha256sums")))
+    with reader.open_verified(*put_folder) as path:
+        assert set(contents(Path(path))) == {"config.json", "deep/weights"}
 
 
 def test_what_the_bucket_holds_instead_is_refused_and_not_kept(open_reader, put, bucket, folder):
@@ -263,6 +276,29 @@ def test_what_somebody_reads_never_goes(open_reader, put, bucket):
     assert names(reader) == {"b"}
     assert [entry.name for entry in reader.cache.clear()] == ["b"]
     assert reader.cache.entries() == []
+
+
+def test_of_the_others_one_goes_instead(open_reader, put):
+    reader = open_reader(limit_bytes=50)
+    oldest, younger = put(b"a" * 20, "a"), put(b"b" * 20, "b")
+    read(reader, oldest)
+    os.utime(reader.cache.folder.path(reader.cache.entries()[0].key), (1, 1))
+    read(reader, younger)
+    with reader.open_verified(*oldest):
+        for entry in reader.cache.entries():
+            os.utime(reader.cache.folder.path(entry.key), (1, 1) if entry.name == "a" else (2, 2))
+        read(reader, put(b"c" * 20, "c"))
+        assert names(reader) == {"a", "c"}
+
+
+def test_several_read_one_copy_at_once(folder):
+    cache = ArtifactCache(CacheOptions(folder=str(folder), limit_bytes=30), wait_s=0.05)
+    wanted = wanted_of(b"a" * 20, "a")
+    with (
+        cache.opened(wanted, lambda below: Path(below, "a").write_bytes(b"a" * 20)) as first,
+        cache.opened(wanted, lambda _: pytest.fail("it is here")) as second,
+    ):
+        assert first == second
 
 
 def test_a_model_larger_than_the_cache_is_read_without_it_and_drives_nothing_out(open_reader, put, bucket, caplog):
