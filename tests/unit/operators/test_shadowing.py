@@ -11,8 +11,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTimeout, TaskDeferred
+from sklearn.dummy import DummyClassifier
+from sklearn.tree import DecisionTreeClassifier
 
 from airflow_registry.errors import InvalidInputError, StorageUnavailableError
+from airflow_registry.modeling.signature import capture
 from airflow_registry.operators import BatchInferenceOperator, PromoteModelOperator, SqlInput, shadowing
 from airflow_registry.operators.shadowing import allowed_seconds
 from airflow_registry.scoring.partitions import list_partitions
@@ -40,9 +43,6 @@ def shadow(registry, champion, fitted, frame):
     """Another version, in SHADOW; with `flips` it says the opposite for that many of the first ten rows."""
 
     def make(flips=0, model=None):
-        from sklearn.dummy import DummyClassifier
-        from sklearn.tree import DecisionTreeClassifier
-
         if model is None and flips == 10:
             model = DummyClassifier(strategy="constant", constant=True).fit(frame[["x", "y"]], frame["late"])
         elif model is None and flips:
@@ -297,3 +297,16 @@ def test_a_query_that_gives_its_rows_in_another_order_is_not_compared(registry, 
     operator = BatchInferenceOperator(model="lead", input=given, output=str(tmp_path / "out"), partition="day=1")
     assert operator.execute(context("score"))["rows"] == 10
     assert (compared(registry), len(registry.shadow_report("lead", 2).failed)) == ([], 1)
+
+
+def test_rows_that_the_shadow_cannot_score_count_against_it_however_many(registry, context, score, tmp_path, frame):
+    constant = DummyClassifier(strategy="constant", constant=False).fit(frame[["x", "y"]], frame["late"])
+    rows = frame.drop(columns="late").iloc[:10]
+    rows.assign(x=rows["x"].where(rows["id"] < 4)).to_parquet(tmp_path / "leads" / DAY / "part.parquet", index=False)
+    registry.register("lead", constant, signature=capture(constant, frame[["x", "y"]]))
+    registry.register("lead", constant, signature=capture(constant, training_frame=frame))
+    registry.promote("lead", 1, reason="it takes what comes")
+    registry.move("lead", 2, "SHADOW")
+    assert score()["rows"] == 10
+    [one] = registry.shadow_report("lead", 2).comparisons
+    assert (one.agreement.rows, one.agreement.agreeing, one.agreement.unmatched, one.agreement.share) == (4, 4, 6, 0.4)
