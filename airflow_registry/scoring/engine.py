@@ -97,7 +97,7 @@ class Run:
             where = f"batch {chunk.number} of {chunk.file}"
             predicted = predict_batch(self.model, self.layout, good.batch, inputs=good.inputs, proba=self.proba, where=where)
             self.scored += predicted.num_rows
-            self.non_finite += count_non_finite(predicted)
+            self.non_finite += count_non_finite(predicted, self.layout.keys)
             out.predictions(predicted)
             if self.sketcher is not None:
                 self.sketcher.take(good.inputs, predicted)

@@ -9,9 +9,10 @@ from airflow_registry.errors import InvalidInputError, RegistryError, SignatureM
 from airflow_registry.scoring.arrow_types import decoded, value_type
 from airflow_registry.scoring.checks import mismatch
 from airflow_registry.scoring.likeliest import likeliest, names_likeliest
+from airflow_registry.scoring.several import joined, output_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     import numpy as np
     import pandas as pd
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from airflow_registry.domain.model import Column, Signature
 
 _Rows: TypeAlias = "pd.DataFrame | np.ndarray[Any, Any]"
+_Ask: TypeAlias = "Callable[[Any], object]"
 
 PREDICTION = "prediction"
 PROBABILITY = "probability_"
@@ -54,14 +56,22 @@ class Predicted:
     """What a model said about n rows.
 
     Attributes:
-        values: Predictions, shape (n,).
+        values: Predictions, shape (n,); of a model with several outputs (n, m).
         probabilities: Shape (n, k), None if the model has none or nobody asked.
         classes: Names of the k columns.
+        outputs: Names of the m outputs; () for one prediction a row.
     """
 
     values: np.ndarray[Any, Any]
     probabilities: np.ndarray[Any, Any] | None = None
     classes: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+
+    @property
+    def predictions(self) -> dict[str, np.ndarray[Any, Any]]:
+        """The columns of predictions."""
+        several = {f"{PREDICTION}_{name}": self.values[:, index] for index, name in enumerate(self.outputs)}
+        return several or {PREDICTION: self.values}
 
 
 def plan(signature: Signature | None, schema: pa.Schema, keys: Sequence[str] | None = None) -> Plan:
@@ -127,6 +137,8 @@ def predict_batch(
 ) -> pa.RecordBatch:
     """The output rows of one batch: key columns, `prediction`, and `probability_<class>` where the model has them.
 
+    A model with several outputs has `prediction_<output>` and `probability_<output>_<class>`.
+
     Args:
         model: Anything with `predict_batch` (preferred) or `predict`.
         layout: From `plan`.
@@ -140,42 +152,72 @@ def predict_batch(
     """
     import pyarrow as pa
 
-    predicted = predict_arrays(model, layout, batch if inputs is None else inputs, proba=proba, where=where)
-    columns = {key: decoded(batch.column(key)) for key in layout.keys}
-    columns[PREDICTION] = _arrow(predicted.values, where)
+    predicted = predict_arrays(model, layout, batch if inputs is None else inputs, proba=proba, where=where, several=True)
+    columns = {name: _arrow(values, where) for name, values in predicted.predictions.items()}
     for index, name in enumerate(predicted.classes):
         columns[PROBABILITY + name] = pa.array(predicted.probabilities[:, index])  # type: ignore[index]  # classes come with them
-    return pa.RecordBatch.from_pydict(columns)
+    _refuse_taken(columns, layout)
+    return pa.RecordBatch.from_pydict({key: decoded(batch.column(key)) for key in layout.keys} | columns)
 
 
-def predict_arrays(model: object, layout: Plan, batch: pa.RecordBatch, *, proba: bool = True, where: str = "the batch") -> Predicted:
-    """The same as arrays, without keys. Arguments and errors as for `predict_batch`."""
+def predict_arrays(
+    model: object, layout: Plan, batch: pa.RecordBatch, *, proba: bool = True, where: str = "the batch", several: bool = False
+) -> Predicted:
+    """The same as arrays, without keys. Arguments and errors as for `predict_batch`; only with `several` may there be several outputs."""
     check_model(model)
     rows = _model_rows(model, batch.select(list(layout.inputs)))
     ask_proba = getattr(model, "predict_proba", None) if proba else None
+    if callable(ask_proba) and names_likeliest(model):
+        return _likeliest(model, ask_proba, rows, batch, layout, where)
+    values, outputs = _predictions(model, rows, batch, layout, where, several=several)
     if not callable(ask_proba):
-        return Predicted(values=_predictions(model, rows, batch, layout, where))
-    values = None if names_likeliest(model) else _predictions(model, rows, batch, layout, where)
-    probabilities = _matrix(_asked(ask_proba, rows, batch, layout, where), batch.num_rows, where)
+        return Predicted(values=values, outputs=outputs)
+    said = _asked(ask_proba, rows, batch, layout, where)
+    if outputs:
+        return _of_several(model, values, outputs, said, where)
+    probabilities = _matrix(said, batch.num_rows, where)
+    return Predicted(values=values, probabilities=probabilities, classes=_classes(model, probabilities.shape[1], where))
+
+
+def _likeliest(model: object, ask_proba: _Ask, rows: _Rows, batch: pa.RecordBatch, layout: Plan, where: str) -> Predicted:
+    """What `predict` would say, out of the probabilities; it is asked about the rows where they cannot tell."""
+    probabilities = _matrix(_asked(ask_proba, rows, batch, layout, where), len(rows), where)
     classes = _classes(model, probabilities.shape[1], where)
-    if values is None:
-        values = _named(model, probabilities, rows, batch, layout, where)
+    values, close = likeliest(model, probabilities)
+    if close.any():
+        values[close], _ = _predictions(model, rows[close], batch, layout, where)
     return Predicted(values=values, probabilities=probabilities, classes=classes)
 
 
-def _predictions(model: object, rows: _Rows, batch: pa.RecordBatch, layout: Plan, where: str) -> np.ndarray[Any, Any]:
+def _predictions(
+    model: object, rows: _Rows, batch: pa.RecordBatch, layout: Plan, where: str, *, several: bool = False
+) -> tuple[np.ndarray[Any, Any], tuple[str, ...]]:
+    """What the model says, and the names of its outputs if it has several and may."""
     ask = getattr(model, "predict_batch", None) or getattr(model, "predict", None)
-    return _one_each(_asked(ask, rows, batch, layout, where), len(rows), where)
+    said = _asked(ask, rows, batch, layout, where)
+    names = output_names(said, len(rows)) if several else ()
+    return (_array(said), names) if names else (_one_each(said, len(rows), where), ())
 
 
-def _named(
-    model: object, probabilities: np.ndarray[Any, Any], rows: _Rows, batch: pa.RecordBatch, layout: Plan, where: str
-) -> np.ndarray[Any, Any]:
-    """What `predict` would say; it is asked about the rows where the probabilities cannot tell."""
-    values, close = likeliest(model, probabilities)
-    if close.any():
-        values[close] = _predictions(model, rows[close], batch, layout, where)
-    return values
+def _of_several(model: object, values: np.ndarray[Any, Any], outputs: tuple[str, ...], said: object, where: str) -> Predicted:
+    """Several outputs and what is said of their classes: a matrix for each of them."""
+    classes = getattr(model, "classes_", None)
+    found = joined(said, classes, outputs) if isinstance(said, (list, tuple)) and isinstance(classes, (list, tuple)) else None
+    if found is None:
+        raise InvalidInputError(
+            f"The model has {len(outputs)} outputs and returned no matrix of probabilities for each of them at {where}. Expected lists of "
+            "as many in predict_proba and classes_: score without probabilities, or correct predict_proba."
+        )
+    return Predicted(values=values, probabilities=found[0], classes=found[1], outputs=outputs)
+
+
+def _refuse_taken(columns: Mapping[str, object], layout: Plan) -> None:
+    taken = [key for key in layout.keys if key in columns]
+    if taken:
+        raise InvalidInputError(
+            f"The key columns {', '.join(taken)} have the names of outputs of the model. Expected other names: choose the keys with "
+            "keys=…, without these, or rename them in the input."
+        )
 
 
 def decision_scores(model: object, layout: Plan, batch: pa.RecordBatch, *, where: str = "the batch") -> np.ndarray[Any, Any] | None:
@@ -193,20 +235,22 @@ def output_schema(model: object, signature: Signature | None, schema: pa.Schema,
 
     fields = [(key, value_type(schema.field(key).type)) for key in layout.keys]
     classes = getattr(model, "classes_", None)
+    if isinstance(several := getattr(model, "n_outputs_", 1), int) and several > 1:
+        return pa.schema([*fields, *((f"{PREDICTION}_{index}", _declared(signature)) for index in range(several))])
     fields.append((PREDICTION, _declared(signature) if classes is None else pa.array(_array(classes)).type))
     if classes is not None and proba and callable(getattr(model, "predict_proba", None)):
         fields += [(PROBABILITY + str(name), pa.float64()) for name in _array(classes)]
     return pa.schema(fields)
 
 
-def count_non_finite(predictions: pa.RecordBatch) -> int:
+def count_non_finite(predictions: pa.RecordBatch, keys: Collection[str] = ()) -> int:
     """Rows whose prediction, or any of whose probabilities, is NaN, infinite or absent (count)."""
     import numpy as np
     import pyarrow as pa
 
     bad = np.zeros(predictions.num_rows, dtype=bool)
     for name in predictions.schema.names:
-        if name == PREDICTION or name.startswith(PROBABILITY):
+        if name.startswith((PREDICTION, PROBABILITY)) and name not in keys:
             column = predictions.column(name)
             is_float = pa.types.is_floating(column.type)
             # an absent float becomes NaN here

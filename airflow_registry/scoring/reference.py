@@ -147,7 +147,7 @@ def _predictions(model: object, layout: Plan, inputs: pa.RecordBatch) -> Profile
         _log.warning("The reference is kept without predictions, so drift of predictions is not seen: %s", error)
         return Profile()
     features = _features(said.select(_watched(said)))
-    if getattr(model, "classes_", None) is not None:
+    if getattr(model, "classes_", None) is not None and PREDICTION in said.schema.names:
         features[PREDICTION] = _category(said.column(PREDICTION))
     return Profile(features=features)
 

@@ -173,7 +173,7 @@ def test_dictionary_keys_are_written_as_plain_values(doubler, signature):
     assert str(predict(doubler, rows, signature).schema.field("id").type) == "string"
 
 
-@pytest.mark.parametrize("answer", [[1.0], [1.0, 2.0, 3.0], 5.0, [[1.0, 2.0], [3.0, 4.0]], []])
+@pytest.mark.parametrize("answer", [[1.0], [1.0, 2.0, 3.0], 5.0, [[1.0, 2.0]], [[[1.0, 2.0]], [[3.0, 4.0]]], []])
 def test_another_number_of_predictions_than_rows_is_refused(answer):
     with pytest.raises(InvalidInputError, match=r"returned predictions of shape .* at batch 7 of in\.csv.*\(2,\) or \(2, 1\)"):
         predict(Says(answer), where="batch 7 of in.csv")
