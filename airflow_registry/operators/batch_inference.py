@@ -197,7 +197,7 @@ class BatchInferenceOperator(ScoringOperator):
         context: Context,
     ) -> Scored:
         from airflow_registry.scoring.engine import score_partition
-        from airflow_registry.service.drift.counting import sketcher_of
+        from airflow_registry.service.drift.counting import references_of, sketcher_of
 
         def record(scored: Scored, transaction: Transaction) -> None:
             registry.commit_output_within(transaction, intent, _written(scored))
@@ -205,7 +205,7 @@ class BatchInferenceOperator(ScoringOperator):
         options: dict[str, Any] = {"keys": self.keys, "proba": self.proba, "max_quarantine_share": self.max_quarantine_share}
         options |= {"provenance": _provenance(registry, version, source, intent, context), "generation": intent.generation}
         if (engine := self._engine()).is_spark:
-            return engine.score(version, source, target, storage=storage, **options)
+            return engine.score(version, source, target, storage=storage, references=references_of(registry, version.ref), **options)
         options["sketcher"] = sketcher_of(registry, version.ref, digest=intent.input_digest, rows=source.rows)
         progress = self._progress(source)
         return score_partition(

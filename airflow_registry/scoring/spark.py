@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from airflow_registry.domain.drift.bins import Reference
+    from airflow_registry.domain.drift.sketch import Sketch
     from airflow_registry.objects.options import StorageOptions
     from airflow_registry.scoring.output import Provenance
     from airflow_registry.scoring.parts import Part, PartsPlace
@@ -54,6 +56,7 @@ def score_on_spark(
     max_quarantine_share: float = MAX_SHARE,
     storage: StorageOptions | None = None,
     unit_rows: int = UNIT_ROWS,
+    references: Sequence[Reference] = (),
 ) -> Scored:
     """Score the rows of `source` that fit the signature, and replace the predictions in the folder `target` by parts and a manifest.
 
@@ -69,6 +72,7 @@ def score_on_spark(
         max_quarantine_share: Of the rows, how many may be set aside, in [0, 1].
         storage: How object stores are reached. The executors use credentials of their own.
         unit_rows: Rows of one task, as nearly as row groups allow (count).
+        references: By whose bins features and predictions are counted for drift.
 
     Raises:
         SignatureMismatchError: If the input does not fit the model; nothing is published then.
@@ -78,6 +82,7 @@ def score_on_spark(
     """
     spread = partial(_spread, spark)
     options: dict[str, Any] = {"keys": keys, "proba": proba, "max_quarantine_share": max_quarantine_share, "unit_rows": unit_rows}
+    options["references"] = references
     return score_parts(spread, pinned, source, target, provenance=provenance, generation=generation, storage=storage, **options)
 
 
@@ -94,6 +99,7 @@ def score_parts(
     max_quarantine_share: float,
     storage: StorageOptions | None,
     unit_rows: int,
+    references: Sequence[Reference] = (),
 ) -> Scored:
     """The same with anything that runs every unit of a task and says what became of it."""
     started = time.perf_counter()
@@ -114,6 +120,7 @@ def score_parts(
         max_quarantine_share=max_quarantine_share,
         units=units_of(source, unit_rows),
         storage=_without_secrets(storage),
+        references=tuple(reference.to_json() for reference in references),
     )
     place.begin(provenance, generation)
     return _commit(place, task, _checked(task, spread(task)), started)
@@ -178,7 +185,18 @@ def _commit(place: PartsPlace, task: Task, done: Sequence[Done], started: float)
         quarantine_uri=f"{place.name}/{PARTS}/{ASIDE}-*" if manifest["quarantined"] else None,
         reasons=quarantine.reasons,
         ignored=task.layout.ignored,
+        size_bytes=sum(part.size_bytes for part in parts if part.kind == DATA),
+        sketch=_counted(done),
     )
+
+
+def _counted(done: Sequence[Done]) -> Sketch | None:
+    """The counts of all tasks that scored rows; None if one of them has none, because the others would stand for too much."""
+    from airflow_registry.domain.drift.sketch import Sketch, merge
+
+    counts = [each.sketch for each in done if any(part.kind == DATA and part.rows for part in each.parts)]
+    found = [Sketch.from_json(one) for one in counts if one is not None]
+    return merge(found) if found and len(found) == len(counts) else None
 
 
 def _merged(task: Task, done: Sequence[Done]) -> Quarantine:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from airflow_registry.scoring.parts import PartStage
     from airflow_registry.scoring.pinned import PinnedModel
     from airflow_registry.scoring.predict import Plan
+    from airflow_registry.scoring.sketch import Sketcher
     from airflow_registry.scoring.spark_units import Unit
     from airflow_registry.scoring.writer import Output
 
@@ -55,6 +56,7 @@ class Task:
         max_quarantine_share: Of all rows, how many may be set aside.
         units: What there is to do, by number.
         storage: How object stores are reached, apart from credentials: those are the executors' own.
+        references: By whose bins features and predictions are counted for drift, as JSON.
     """
 
     pinned: PinnedModel
@@ -69,6 +71,7 @@ class Task:
     max_quarantine_share: float
     units: tuple[Unit, ...]
     storage: StorageOptions | None = None
+    references: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +85,7 @@ class Done:
         parts: What it wrote.
         reasons: Why rows were set aside, as JSON.
         schema: The output's Arrow schema, serialized, in hexadecimal.
+        sketch: Counts for drift, as JSON; None if nobody asked, or they could not be had.
         error: Class and text of an error that no retry mends.
     """
 
@@ -91,11 +95,12 @@ class Done:
     parts: tuple[Part, ...] = ()
     reasons: tuple[Mapping[str, Any], ...] = ()
     schema: str = ""
+    sketch: Mapping[str, Any] | None = None
     error: tuple[str, str] | None = None
 
     def to_text(self) -> str:
         """As it travels to the driver."""
-        plain = {name: getattr(self, name) for name in ("unit", "read", "non_finite", "reasons", "schema", "error")}
+        plain = {name: getattr(self, name) for name in ("unit", "read", "non_finite", "reasons", "schema", "sketch", "error")}
         return json.dumps({**plain, "parts": [part.to_json() for part in self.parts]})
 
     @classmethod
@@ -163,6 +168,7 @@ def score_unit(task: Task, unit: Unit, model: object) -> Done:
         quarantine=quarantine,
         proba=task.proba,
         progress=None,
+        sketcher=_sketcher(task, unit),
     )
     with open_parts(task.target, task.storage).staging(task.generation) as stage, _writing(task, stage) as out:
         with read_ahead(_chunks(task, unit)) as chunks:
@@ -170,6 +176,7 @@ def score_unit(task: Task, unit: Unit, model: object) -> Done:
                 run.take(chunk, cast("Output", out))
         schema = out.schema or output_schema(model, task.pinned.signature, task.schema, task.layout, proba=task.proba)
         parts = out.seal()
+    sketch = None if run.sketcher is None else run.sketcher.sketch()
     return Done(
         unit=unit.number,
         read=quarantine.rows - unit.first_row,
@@ -177,7 +184,22 @@ def score_unit(task: Task, unit: Unit, model: object) -> Done:
         parts=parts,
         reasons=tuple(asdict(reason) for reason in quarantine.reasons),
         schema=schema.remove_metadata().serialize().to_pybytes().hex(),
+        sketch=None if sketch is None else sketch.to_json(),
     )
+
+
+def _sketcher(task: Task, unit: Unit) -> Sketcher | None:
+    """Counts a share of the sample that is as large as the unit's share of the rows; the same input gives the same sample."""
+    from airflow_registry.domain.drift.bins import Reference
+    from airflow_registry.domain.drift.sketch import MOST_ROWS
+    from airflow_registry.scoring.sketch import Sketcher
+    from airflow_registry.scoring.stride import RUN
+
+    if not task.references:
+        return None
+    references = [Reference.from_json(reference) for reference in task.references]
+    most = max(MOST_ROWS * unit.rows // max(task.rows, 1), RUN)
+    return Sketcher(references, digest=f"{task.provenance.input_digest} {unit.number}", rows=unit.rows, most=most)
 
 
 def _chunks(task: Task, unit: Unit) -> Iterator[Chunk]:

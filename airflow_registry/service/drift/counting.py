@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_registry.errors import RegistryError
 
 if TYPE_CHECKING:
+    from airflow_registry.domain.drift.bins import Reference
     from airflow_registry.scoring.sketch import Sketcher
     from airflow_registry.service.drift.protocol import DriftVerbs
 
@@ -25,9 +26,14 @@ def sketcher_of(registry: DriftVerbs, ref: str, *, digest: str | None, rows: int
     """
     from airflow_registry.scoring.sketch import Sketcher
 
+    references = references_of(registry, ref)
+    return Sketcher(references, digest=digest or "", rows=rows) if references else None
+
+
+def references_of(registry: DriftVerbs, ref: str) -> tuple[Reference, ...]:
+    """The bins themselves, for those who count elsewhere; () as `sketcher_of` says None."""
     try:
-        references = registry.drift_bins(ref)
+        return tuple(registry.drift_bins(ref))
     except RegistryError as error:
         _log.warning("The features of this partition are not counted for drift: %s", error)
-        return None
-    return Sketcher(references, digest=digest or "", rows=rows) if references else None
+        return ()

@@ -31,6 +31,8 @@ from airflow_registry.scoring.engine import score_partition
 from airflow_registry.scoring.files import file_digest
 from airflow_registry.scoring.parts import output_files
 from airflow_registry.scoring.pinned import PinnedModel
+from airflow_registry.scoring.reference import freeze
+from airflow_registry.scoring.sketch import Sketcher
 from airflow_registry.scoring.source import open_source
 from airflow_registry.scoring.spark import score_parts
 from airflow_registry.scoring.spark_units import units_of
@@ -346,6 +348,22 @@ def test_every_row_group_is_in_one_unit(data, unit_rows):
         *range(1000),
         *range(350),
     ]
+
+
+def test_the_counts_of_the_tasks_add_up_to_those_of_the_embedded_engine(score, data, pinned, provenance, tmp_path):
+    path = data(1000, nulls={3})
+    model = pinned.load()
+    reference = freeze(pq.read_table(path / "a.parquet", columns=["x", "y"]), model, SIGNATURE)
+    sketcher = Sketcher([reference], digest="", rows=1000)
+    plain = {"provenance": provenance, "generation": 1, "sketcher": sketcher}
+    expected = score_partition(model, SIGNATURE, open_source(path), tmp_path / "plain", **plain).sketch
+    assert score(path, references=[reference]).sketch == expected
+    assert (expected.rows, expected.sampled) == (999, 999)
+    lost = score(
+        path, lambda task: [replace(each, sketch=None) if each.unit == 2 else each for each in here(task)], 2, references=[reference]
+    )
+    assert (lost.rows, lost.sketch) == (999, None)
+    assert score(path, generation=3).sketch is None
 
 
 def test_no_secret_travels_to_the_executors(score, data):
