@@ -21,8 +21,10 @@ REQUIRED = {
     "EvaluateModelOperator": {"version": "lead:1", "data": "d.parquet", "target": "late"},
     "GuardChampionOperator": {"model": "lead"},
     "PromoteModelOperator": {"version": "lead:1", "thresholds": {"accuracy": 0.8}},
+    "RecallOperator": {"model": "lead", "version": 2, "reason": "bad"},
     "RecordPredictionsOperator": {"model": "lead", "output": "/out/p", "partition": "p"},
     "RegisterModelOperator": {"model": "lead"},
+    "RescoreRecalledOperator": {"chunk": {"recall": "r", "outputs": []}},
     "ResolveModelOperator": {"model": "lead"},
     "RollbackModelOperator": {"model": "lead", "reason": "bad"},
     "UnscoredPartitionsOperator": {"model": "lead", "input": "/in", "output": "/out"},
@@ -76,7 +78,7 @@ def test_a_mapped_task_unmaps_to_what_was_asked_for(named, dag):
     mapped = operator.partial(registry_conn_id="other", **rest).expand(**{key: [value]})
     unmapped = mapped.unmap({key: value})
     assert (unmapped.task_id, unmapped.registry_conn_id) == (operator.default_task_id, "other")
-    assert unmapped.multiple_outputs is (operator.__name__ != "UnscoredPartitionsOperator")
+    assert unmapped.multiple_outputs is (operator.__name__ not in {"RecallOperator", "UnscoredPartitionsOperator"})
 
 
 def test_every_template_field_is_an_attribute_and_none_is_called_output(named):
