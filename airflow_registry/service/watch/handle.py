@@ -13,6 +13,7 @@ import os
 import random
 import threading
 import time
+import traceback
 import weakref
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
@@ -61,6 +62,10 @@ class _Refused:
     tries: int
     again_at: float
 
+    def holds(self, revision: int) -> bool:
+        """Whether it is too early to try this revision again."""
+        return self.revision == revision and time.monotonic() < self.again_at
+
 
 class Watch:
     """A model that is kept up to date. A context manager; `close()` ends its thread, and the model stays.
@@ -106,8 +111,7 @@ class Watch:
         Raises:
             NotFoundError: If there is no model yet; the cause says why.
         """
-        if self._needs_thread:
-            self._start_thread()
+        self._go_on()
         if self._serving is None:
             raise NotFoundError(f"There is no model for {self._source.name} yet: {self._error}") from self._error
         return self._serving
@@ -135,6 +139,7 @@ class Watch:
     @property
     def age_s(self) -> float:
         """Seconds since the registry last said that this is the version to serve; infinite if there is no model yet."""
+        self._go_on()
         return time.monotonic() - self._confirmed_at
 
     @property
@@ -170,6 +175,7 @@ class Watch:
 
     def wait_for(self, revision: int, timeout_s: float) -> bool:
         """Wait until at least this revision serves; whether it does."""
+        self._go_on()
         with self._changed:
             return self._changed.wait_for(lambda: self._serving is not None and self._serving.revision >= revision, timeout_s)
 
@@ -222,6 +228,9 @@ class Watch:
         if now is not None and _is_same(now, seen.version, seen.registry_uid):
             self._serve(replace(now, revision=seen.revision))
             return True
+        if self._refused is not None and self._refused.holds(seen.revision):
+            self._error = self._refused.error
+            return False
         return self._serve(self._loaded(seen, seen.version))
 
     def _serve(self, serving: Serving) -> bool:
@@ -234,9 +243,6 @@ class Watch:
 
     def _loaded(self, seen: Seen, version: Followed) -> Serving:
         """The new model, tried once; what was refused under this revision is tried again later, each time later."""
-        refused = self._refused if self._refused is not None and self._refused.revision == seen.revision else None
-        if refused is not None and time.monotonic() < refused.again_at:
-            raise refused.error
         try:
             model = version.load() if self._load is None else self._load(version)
             if self._warm_up is None:
@@ -244,15 +250,20 @@ class Watch:
             else:
                 self._warm_up(model)
         except Exception as error:
-            tries = 1 if refused is None else refused.tries + 1
-            pause = min(self._poll_s * 2**tries, _SLOWEST_LOADS_S)
-            self._refused = _Refused(revision=seen.revision, error=error, tries=tries, again_at=time.monotonic() + pause)
+            self._refuse(seen.revision, error)
             raise
         return Serving(model=model, version=version, revision=seen.revision, registry_uid=seen.registry_uid)
+
+    def _refuse(self, revision: int, error: Exception) -> None:
+        tries = self._refused.tries + 1 if self._refused is not None and self._refused.revision == revision else 1
+        pause = min(self._poll_s * 2**tries, _SLOWEST_LOADS_S)
+        self._refused = _Refused(revision=revision, error=error, tries=tries, again_at=time.monotonic() + pause)
 
     def _not_confirmed(self, error: Exception) -> bool:
         if self._error is None or str(self._error) != str(error):  # once, not at every look
             _log.warning("%s is not confirmed: %s: %s", self._source.name, type(error).__name__, error)
+        if self._serving is not None:
+            _let_go(error)  # who begins without a model is told all of it
         self._error = error
         return False
 
@@ -276,6 +287,11 @@ class Watch:
                 self._thread = threading.Thread(target=_follow, args=arguments, daemon=True, name=f"watch {self._source.name}")
                 self._thread.start()
 
+    def _go_on(self) -> None:
+        """In a forked process the first use starts its thread."""
+        if self._needs_thread:
+            self._start_thread()
+
     def after_fork(self) -> None:
         """In a new process: its locks may be held by threads that are not here, and its own thread is not here either."""
         is_started = hasattr(self, "_thread")
@@ -292,6 +308,14 @@ def _follow(handle: weakref.ref[Watch], stop: threading.Event) -> None:
             return
         watch.refresh()
         del watch
+
+
+def _let_go(error: BaseException) -> None:
+    """The error is kept; what its frames hold (a model that was refused) is not."""
+    chain: BaseException | None = error
+    while chain is not None:
+        traceback.clear_frames(chain.__traceback__)
+        chain = chain.__cause__ or chain.__context__
 
 
 def _is_same(serving: Serving, version: Followed, registry_uid: str | None) -> bool:

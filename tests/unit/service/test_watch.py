@@ -10,6 +10,7 @@ import math
 import sqlite3
 import threading
 import time
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -244,6 +245,29 @@ def test_a_new_model_that_fails_when_it_is_tried_never_serves():
         source.say(2, 2)
         assert not watch.refresh()
         assert (now_serves(watch), tried, str(watch.error)) == ((1, 1, [1]), [1, 2], "it cannot")
+
+
+def test_a_model_that_was_refused_does_not_stay_in_memory():
+    source, refused = Told(), []
+
+    def try_out(model):
+        if model.value == 2:
+            refused.append(weakref.ref(model))
+            try:
+                int("a model that cannot")
+            except ValueError as error:
+                raise InvalidInputError("it cannot, says the caller") from error
+
+    with seldom(source, warm_up=try_out) as watch:
+        source.say(2, 2)
+        assert not watch.refresh()
+        gc.collect()
+        assert (str(watch.error), refused[0]()) == ("it cannot, says the caller", None)
+        source.answer, refusal = StorageUnavailableError("away"), source.answer
+        assert not watch.refresh()
+        source.answer = refusal
+        assert not watch.refresh()
+        assert (str(watch.error), len(refused)) == ("it cannot, says the caller", 1)
 
 
 def test_when_nothing_is_in_production_any_more_the_last_model_serves_on_and_that_is_told(clock):
