@@ -185,17 +185,6 @@ def test_what_no_retry_mends_is_not_tried_again(spark, pinned, leads, out, tmp_p
     assert read_manifest(out) is None
 
 
-def test_the_loser_of_a_speculation_leaves_no_doubled_row(pinned, leads, out, tmp_path):
-    """In a process of its own: Spark speculates only where executors are processes, and a process has one context."""
-    program = Path(__file__).with_name("speculating.py")
-    model = json.dumps(pinned.to_json())
-    done = subprocess.run([sys.executable, program, model, leads, out], capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert int(done.stdout.split()[-1]) > 6  # attempts; six would mean that nothing was speculated
-    assert sorted(read(out)["id"].to_pylist()) == read(out)["id"].to_pylist()
-    assert read(out).num_rows == len(set(read(out)["id"].to_pylist())) == ROWS - 5
-
-
 def test_the_script_runs_under_spark_submit(pinned, leads, out, embedded, tmp_path):
     submit = Path(pyspark.__file__).with_name("bin") / "spark-submit"
     result = tmp_path / "result.json"

@@ -231,6 +231,19 @@ def test_parts_that_a_newer_generation_took_away_are_not_published(score, data, 
     assert read_manifest(folder) is None
 
 
+def test_two_drivers_of_one_generation_do_not_take_each_others_parts(score, data, folder):
+    """As when Airflow tries a task again whose application still runs: both have the intent's generation."""
+    path = data(1000)
+
+    def overlapped(task):
+        done = here(replace(task, provenance=replace(task.provenance, task_id="first try")))
+        score(path)
+        return done
+
+    assert score(path, overlapped).rows == read(folder).num_rows == 1000
+    assert holds_output(folder)
+
+
 def test_a_part_on_a_disk_that_the_driver_does_not_see_is_named(score, data, folder):
     def elsewhere(task):
         done = here(task)
@@ -302,8 +315,15 @@ def test_an_error_that_a_retry_may_mend_is_raised_so_that_spark_retries(score, d
 
     spark_task._loaded.cache_clear()
     monkeypatch.setattr(PinnedModel, "load", down)
+    returned = []
+
+    def tried(task):
+        returned.extend(here(task))
+        return returned
+
     with pytest.raises(StorageUnavailableError, match=r"The store is down\."):
-        score(data(100))
+        score(data(100), tried)
+    assert returned == []
 
 
 def test_a_file_that_changed_since_it_was_found_is_not_read(score, data):
