@@ -27,6 +27,7 @@ from airflow_registry.modeling.signature import capture
 from airflow_registry.scoring.engine import score_partition
 from airflow_registry.scoring.source import open_source
 from airflow_registry.scoring.writer import Output, Provenance
+from airflow_registry.service import score as scoring
 from airflow_registry.service.recall import opening
 from airflow_registry.service.recall.rescore import rescore
 from airflow_registry.sql import recall_tables
@@ -112,6 +113,23 @@ class Recalling(RegistryBase):
         closed = self.take_back(registry)
         assert (closed.uid, closed.is_closed, closed.closed_at, closed.created) == (first.uid, True, clock(), False)
         assert {name for name, rows in everything().items() if rows != before[name]} == {"ledger", "ledger_commits", "partitions"}
+
+    def test_what_a_worker_of_an_older_release_wrote_meanwhile_is_added_and_the_rest_left_alone(
+        self, registry, champions, enter, sql, monkeypatch
+    ):
+        champions(2)
+        enter(2, "a")
+        enter(2, "b")
+        registry.rollback("lead", reason="x")
+        first = self.take_back(registry)
+        enter(1, "a")
+        with monkeypatch.context() as older:
+            older.setattr(scoring, "refuse_recalled", lambda *_: None)
+            enter(2, "c")
+        again = self.take_back(registry)
+        assert (again.uid, again.created, again.partitions, again.done) == (first.uid, True, 3, 1)
+        states = {Path(output).name: state for output, state in sql("SELECT output, state FROM airflow_registry_partitions")}
+        assert states == {"a": "live", "b": "quarantined", "c": "quarantined"}
 
     def test_a_version_that_wrote_nothing_is_barred_all_the_same(self, registry, v2_is_down, enter, unchanged):
         recall = self.take_back(registry)
@@ -518,3 +536,14 @@ class Recalling(RegistryBase):
         assert (pinned.pinned_revision, pinned.decision, pinned.task_id, pinned.map_index) == (1, decision.uid, "score", 3)
         free = enter(1, "b", run=run("other", dag_id="batch"))
         assert (free.pinned_revision, free.decision, free.deployment) == (None, None, "default")
+
+    def test_a_pin_that_a_recall_moved_is_not_the_champions_decision(self, registry, champions, enter):
+        champions(2)
+        registry.pin("lead", run(dag_id="batch"), hands_out=False)
+        registry.register("lead", metrics={"auc": 0.9})
+        decision = registry.decide("lead", 3, policy={"schema": 1, "model": "lead", "rules": [{"metric": "auc", "at_least": 0.5}]})
+        registry.promote("lead", 3, decision=decision)
+        self.take_back(registry, with_version=1)
+        assert registry.pin("lead", run(dag_id="batch"), hands_out=False).number == 1
+        moved = enter(1, run=run(dag_id="batch"))
+        assert (moved.pinned_revision, moved.decision) == (3, None)
