@@ -79,6 +79,12 @@ class Outcomes(RegistryBase):
         made = self.hand_in(registry, self.truth(values=("x", "y", "z", "z")), partition="b")
         assert (made.labelled[0].kind, made.labelled[0].metrics["accuracy"]) == ("multiclass", 0.75)
 
+    def test_probabilities_belong_to_the_classes_that_their_columns_name(self, registry, predicted):
+        said = {"probability_x": [0.9, 0.2, 0.8, 0.3], "probability_z": [0.1, 0.8, 0.2, 0.7]}
+        predicted(prediction=["x", "z", "x", "y"], **said)
+        [one] = self.hand_in(registry, self.truth(values=("x", "z", "x", "z"))).labelled
+        assert one.metrics["log_loss"] == pytest.approx(-sum(map(math.log, (0.9, 0.8, 0.8, 0.7))) / 4)
+
     def test_metrics_can_be_chosen_and_an_unknown_one_is_refused(self, registry, predicted, unchanged):
         predicted()
         [one] = self.hand_in(registry, self.truth(), metrics=["recall", "fpr"]).labelled
@@ -232,9 +238,9 @@ class Outcomes(RegistryBase):
         champion = predicted(prediction=[1.0, 2.0, 3.0, 4.0])
         registry.move("lead", 2, "DEVELOPMENT")
         registry.move("lead", 2, "SHADOW")
-        predicted(version=2, shadow=champion, id=[4, 2, 9], prediction=[6.0, 2.5, 0.0])
+        predicted(version=2, shadow=champion, id=[4, 2, 9, 3], prediction=[6.0, 2.5, 0.0, 3.5])
         made = self.hand_in(registry, self.truth(values=(1, 2, 3, 6)))
         paired = made.labelled[1].paired
-        assert (made.used, paired.rows, paired.wins, paired.losses) == (4, 2, 1, 1)
+        assert (made.used, paired.rows, paired.wins, paired.losses) == (4, 3, 1, 2)
         assert made.labelled[1].unlabelled == 1
         assert {test.metric for test in paired.tests} <= {"rmse", "mae"}

@@ -261,6 +261,14 @@ def test_a_version_that_is_not_good_enough_otherwise_is_not_moved_to_shadow(regi
     assert registry.get("lead:2").stage == "DEVELOPMENT"
 
 
+def test_a_version_that_waits_for_people_only_is_not_moved_to_shadow(registry, champion, register, context):
+    register()
+    rules = [{"metric": "accuracy", "at_least": 0.5}, {"approval": {}}]
+    with pytest.raises(TaskDeferred):
+        PromoteModelOperator(version="lead:2", policy={"rules": rules}).execute(context("promote"))
+    assert registry.get("lead:2").stage == "DEVELOPMENT"
+
+
 def test_a_gate_that_does_not_wait_moves_nothing(registry, champion, register, context):
     register()
     rules = [{"metric": "accuracy", "at_least": 0.5}, {"shadow": {"partitions": 2, "agreement": 0.9}}]
