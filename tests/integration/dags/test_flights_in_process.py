@@ -36,7 +36,7 @@ def train_on(closed_loop, flights, *months):
 
 
 def test_a_promotion_rings_the_inference_and_a_refusal_does_not(closed_loop, registry, flights):
-    assert closed_loop.load(DAGS) == ["batch_inference", "recall", "train_register_promote"]
+    assert closed_loop.load(DAGS) == ["batch_inference", "monitor_and_retrain", "recall", "train_register_promote"]
     commit(closed_loop.dags_folder)
 
     before = closed_loop.start("batch_inference")
@@ -53,3 +53,31 @@ def test_a_promotion_rings_the_inference_and_a_refusal_does_not(closed_loop, reg
     assert refused.tasks["promote_model"] == "skipped"
     assert registry.production(MODEL).number == 1
     assert any("log_loss" in reason for reason in refused.xcom("promote_model")["reasons"])
+
+
+def test_destinations_of_the_summer_drift_and_ring_the_training(closed_loop, registry, flights):
+    closed_loop.load(DAGS)
+    commit(closed_loop.dags_folder)
+    train_on(closed_loop, flights, "2013-01", "2013-02", "2013-03")
+    assert registry.production(MODEL).number == 1
+    frozen = registry.drift_reference(f"{MODEL}:1")
+    assert {"dest", "departure", "distance"} < set(frozen.inputs.features)
+    assert "probability_1" in frozen.predictions.features or "probability_True" in frozen.predictions.features
+
+    (quiet,) = closed_loop.run("monitor_and_retrain")
+    assert quiet.xcom("monitor_drift")["asked"] is False
+
+    for month in ("2013-06", "2013-07", "2013-08"):
+        flights.schedule(month)
+        flights.fly(month)
+    closed_loop.run("batch_inference")
+    monitored, trained, *_ = closed_loop.run("monitor_and_retrain")
+    found = monitored.xcom("monitor_drift")
+    assert (found["asked"], found["ref"]) == (True, f"{MODEL}:1")
+    assert "dest" in found["drifted"]
+    assert (trained.dag_id, trained.run_type, trained.state) == ("train_register_promote", "asset_triggered", "success")
+    assert registry.get(f"{MODEL}:2").number == 2
+    assert [(one.number, one.newest_version) for one in registry.retrainings(MODEL)] == [(1, 1)]
+
+    (again,) = closed_loop.run("monitor_and_retrain")
+    assert again.xcom("monitor_drift")["asked"] is False
