@@ -188,7 +188,8 @@ class Evaluating(RegistryBase):
         data = bytearray(path.read_bytes())
         data[len(data) // 2] ^= 1
         path.write_bytes({"flipped": bytes(data), "cut": bytes(data[:100]), "other rows": other}[damage])
-        with pytest.raises(DigestMismatchError, match=r"are not those that were written.*Evaluate again: `airflow-registry evaluate lead:4 "):
+        remedy = r"are not those that were written.*Evaluate again: `airflow-registry evaluate lead:4 "
+        with pytest.raises(DigestMismatchError, match=remedy):
             rows_of(registry.core, found)
 
     def test_rows_that_are_gone_are_told_with_the_remedy(self, registry, evaluate):
