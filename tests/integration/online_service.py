@@ -14,8 +14,8 @@ from airflow_registry import ModelRegistry
 
 
 def follow(watch, who: str) -> None:
-    told = None
-    while True:
+    told, parent = None, os.getppid()
+    while os.getppid() == parent:  # and no longer than whoever started it
         error, serving = watch.error, watch.serving
         said = [who, serving.version.ref, serving.revision, int(serving.model.predict([[0.0]])[0]), type(error).__name__]
         if said != told:
@@ -29,6 +29,7 @@ def main(model: str, workers: int) -> None:
     for number in range(workers):
         if os.fork() == 0:
             follow(watch, f"worker {number}")
+            os._exit(0)
     follow(watch, "first")
 
 
