@@ -460,6 +460,10 @@ def test_another_stage_is_followed_too(lead):
         registry.register("lead", lead.registry.get("lead:1").load(), idempotency_key="3", change_note="the same bytes")
         assert newest.refresh()
         assert newest.version.number == 3
+        before = newest.revision
+        registry.register("lead", lead.registry.get("lead:2").load(), idempotency_key="4")
+        assert newest.refresh()
+        assert (newest.version.number, newest.revision > before) == (4, True)
 
 
 def test_what_cannot_be_followed_is_refused(lead):
