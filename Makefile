@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/installed
 PYTEST := $(BIN)/python -m pytest --quiet
 SPARK := .venv-spark
 # A metric's name, and the misspellings that tests are about.
-NOT_MISSPELT := acuracy,aproval,burnin,fpr,mape,modle,modell,polcy,regsitry,wihtin
+NOT_MISSPELT := acuracy,aproval,burnin,fpr,mape,modle,modell,polcy,recal,regsitry,selekt,te,wihtin
 # Long tests on several processes; a test file with fixtures of its own session stays on one.
 PARALLEL := --numprocesses $(JOBS) --dist loadfile
 

@@ -200,5 +200,5 @@ def mean_of(name: str, partitions: Iterable[Labelled]) -> tuple[float, int]:
 
 
 def _together(found: list[Paired]) -> Paired:
-    counts = {name: sum(getattr(one, name) for one in found) for name in ("rows", "wins", "losses")}
-    return Paired(baseline=found[0].baseline, **counts)
+    rows, wins, losses = (sum(getattr(one, name) for one in found) for name in ("rows", "wins", "losses"))
+    return Paired(baseline=found[0].baseline, rows=rows, wins=wins, losses=losses)

@@ -232,13 +232,13 @@ def _same_labels(one: pa.Array, two: pa.Array) -> NDArray[np.bool_]:
     found: NDArray[np.bool_]
     if all(_is_number(array.type) for array in (one, two)):
         if all(pa.types.is_integer(array.type) for array in (one, two)):  # floats would not tell large ones apart
-            found = pc.equal(one, two).fill_null(False).to_numpy(zero_copy_only=False)
+            found = pc.call_function("equal", [one, two]).fill_null(False).to_numpy(zero_copy_only=False)
             return found
         found = _floats(one) == _floats(two)
         return found
     if _is_number(one.type) or _is_number(two.type):
         return np.zeros(len(one), dtype=bool)
-    found = pc.equal(one.cast(pa.string()), two.cast(pa.string())).fill_null(False).to_numpy(zero_copy_only=False)
+    found = pc.call_function("equal", [one.cast(pa.string()), two.cast(pa.string())]).fill_null(False).to_numpy(zero_copy_only=False)
     return found
 
 
