@@ -55,7 +55,7 @@ def compare(counts: Counts, reference: Counts) -> Index:
         reference: The same of what they are compared with.
 
     >>> round(compare((100, 200, 0), (200, 100, 0)).value, 4)
-    0.4575
+    0.4589
     """
     rows, reference_rows = sum(counts), sum(reference)
     groups = _grouped(counts, reference)
