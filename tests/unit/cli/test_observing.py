@@ -17,7 +17,7 @@ def scored(registry, tmp_path):
         registry.register("lead")
     registry.promote("lead", 1, reason="first")
     registry.move("lead", 2, "SHADOW")
-    intent = registry.open_output(str(tmp_path / "out" / "a"), partition="a", model="lead", version=1)
+    intent = registry.open_output(str(tmp_path / "out" / "a"), partition="a", model="lead", version=1, input_digest="sha256:" + "a" * 64)
     batch = pa.RecordBatch.from_pydict({"id": [1, 2, 3], "prediction": [1, 1, 0]})
     by = Provenance(model="lead", version=1)
     written = write_predictions(intent.output, [batch], schema=batch.schema, provenance=by, generation=intent.generation)

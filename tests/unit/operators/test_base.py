@@ -20,6 +20,7 @@ REQUIRED = {
     "BatchInferenceOperator": {"model": "lead", "input": "/in", "output": "/out", "partition": "p"},
     "EvaluateModelOperator": {"version": "lead:1", "data": "d.parquet", "target": "late"},
     "GuardChampionOperator": {"model": "lead"},
+    "MonitorDriftOperator": {"model": "lead"},
     "PromoteModelOperator": {"version": "lead:1", "thresholds": {"accuracy": 0.8}},
     "RecallOperator": {"model": "lead", "version": 2, "reason": "bad"},
     "RecordPredictionsOperator": {"model": "lead", "output": "/out/p", "partition": "p"},

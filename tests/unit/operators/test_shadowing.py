@@ -134,7 +134,10 @@ def loads(monkeypatch):
     real = Access.load
 
     def replace(model, number=2):
-        monkeypatch.setattr(Access, "load", lambda self, version: model() if version.number == number else real(self, version))
+        def load(self, version, **how):
+            return model() if version.number == number else real(self, version, **how)
+
+        monkeypatch.setattr(Access, "load", load)
 
     return replace
 
