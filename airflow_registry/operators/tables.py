@@ -24,6 +24,7 @@ __all__ = [
     "SqlInput",
     "SqlOutput",
     "input_of",
+    "keys_in",
     "ledger_name",
     "placed",
     "plain_input",
@@ -82,6 +83,23 @@ def target_of(given: str | dict[str, Any], partition: str) -> Target:
 
     asked = SqlOutput.of(given)
     return sql_target(replace(asked, conn_id=None, database=database_url(str(asked.conn_id))), partition)
+
+
+def keys_in(given: str | dict[str, Any], storage: StorageOptions) -> list[str]:
+    """The keys of the partitions that an input has.
+
+    Raises:
+        InputNotReadyError: If the input does not exist.
+        InvalidInputError: If it does not tell, as a query does not.
+    """
+    if not isinstance(given, dict):
+        from airflow_registry.scoring.partitions import list_partitions
+
+        return [part.key for part in list_partitions(given, storage)]
+    from airflow_registry.scoring.sql_source import sql_keys
+
+    asked = SqlInput.of(given)
+    return sql_keys(replace(asked, conn_id=None, database=database_url(str(asked.conn_id))))
 
 
 def ledger_name(target: Target) -> str:

@@ -10,7 +10,7 @@ from airflow_registry.errors import InvalidInputError
 from airflow_registry.hooks.context import airflow_errors
 from airflow_registry.operators.base import check_choice
 from airflow_registry.operators.consuming import ConsumerOperator
-from airflow_registry.operators.partitions import partition_target
+from airflow_registry.operators.tables import keys_in, ledger_name, plain_input, plain_output, target_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from airflow_registry.domain.ledger import LedgerEntry
     from airflow_registry.domain.model import ModelVersion
+    from airflow_registry.operators.tables import GivenInput, GivenOutput
     from airflow_registry.service.protocol import Registry
 
 _RANKS = {"none": 0, "latest": 1, "all": 2}  # the highest rank that is scored; see _rank
@@ -29,8 +30,8 @@ class UnscoredPartitionsOperator(ConsumerOperator):
 
     Args:
         model: Name of the model.
-        input: Folder or glob that holds the partitions.
-        output: Folder that the predictions go to, as `BatchInferenceOperator` is given it.
+        input: Folder or glob that holds the partitions; or a `SqlInput` of a table with its partition_column.
+        output: Folder or `SqlOutput` that the predictions go to, as `BatchInferenceOperator` is given it.
         rescore: `none` lists partitions without live output; `latest` also those that another version wrote last; `all` lists
             everything (the same version over the same input is still not scored again).
         limit: At most so many keys (count); the rest is logged and left for the next run. Airflow cannot map over more than
@@ -48,8 +49,8 @@ class UnscoredPartitionsOperator(ConsumerOperator):
         self,
         *,
         model: str,
-        input: str,  # noqa: A002  the word that people use
-        output: str,
+        input: GivenInput,  # noqa: A002  the word that people use
+        output: GivenOutput,
         rescore: str = "none",
         limit: int = 1024,
         **kwargs: Any,  # noqa: ANN401  the arguments of ConsumerOperator
@@ -57,8 +58,8 @@ class UnscoredPartitionsOperator(ConsumerOperator):
         super().__init__(model=model, multiple_outputs=False, **kwargs)
         check_choice("rescore", rescore, tuple(_RANKS))
         _check_limit(limit)
-        self.input = input
-        self.output_path = output  # `output` is Airflow's own
+        self.input = plain_input(input)
+        self.output_path = plain_output(output)  # `output` is Airflow's own
         self.rescore = rescore
         self.limit = limit
 
@@ -74,9 +75,7 @@ class UnscoredPartitionsOperator(ConsumerOperator):
         return keys[: self.limit]
 
     def _unscored(self, registry: Registry, version: ModelVersion) -> list[str]:
-        from airflow_registry.scoring.partitions import list_partitions
-
-        outputs = {part.key: partition_target(self.output_path, part.key) for part in list_partitions(self.input, self._storage())}
+        outputs = {key: ledger_name(target_of(self.output_path, key)) for key in keys_in(self.input, self._storage())}
         live = registry.live_outputs(list(outputs.values()))
         ranks = {key: _rank(live.get(output), version) for key, output in outputs.items()}
         wanted = [key for key, rank in ranks.items() if rank <= _RANKS[self.rescore]]

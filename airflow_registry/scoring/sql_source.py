@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 ANSWER = "query"
 """The kind of an input digest that is made of the answer to a query."""
 _DIGEST_ROWS = 1_000
+MOST_KEYS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +207,22 @@ def find_sql(asked: SqlInput, partition: str | None = None) -> SqlFound:
     if partition is None and asked.partition_column is not None:
         raise InvalidInputError(f"partition_column={asked.partition_column!r} needs a partition, and none was given.")
     return SqlFound(asked=asked, known=known)
+
+
+def sql_keys(asked: SqlInput) -> list[str]:
+    """The keys of the partitions of a table, in the order of their values: what its partition's column holds, as text.
+
+    Raises:
+        InvalidInputError: If it is a query, or the table has no column of partitions.
+    """
+    from airflow_registry.sql.data.query import Query, answer_of, distinct_query
+
+    if asked.table is None or asked.partition_column is None or asked.database is None:
+        raise InvalidInputError(
+            "Only a table tells which partitions it has. Expected table= and partition_column= in the SqlInput, or list the keys yourself."
+        )
+    statement = distinct_query(asked.database, asked.table, asked.partition_column)
+    return [str(value) for (value,) in answer_of(Query(database=asked.database, statement=statement), MOST_KEYS)]
 
 
 def _described(columns: Sequence[ResultColumn], rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[ResultColumn, pa.DataType | None]]:

@@ -92,6 +92,13 @@ def table_query(database: str | Engine, table: str, columns: Sequence[str] | Non
     return _escaped(found + (f" ORDER BY {', '.join(named(name) for name in order_by)}" if order_by else ""))
 
 
+def distinct_query(database: str | Engine, table: str, column: str) -> str:
+    """A SELECT of the values of a table's column, each once, in their order."""
+    check_name(column, "partition_column")
+    name = quoted(data_engine(database).dialect, column)
+    return f"SELECT DISTINCT {name} FROM {quoted_table(database, table)} WHERE {name} IS NOT NULL ORDER BY {name}"  # noqa: S608  as above
+
+
 def _escaped(statement: str) -> str:
     """A colon in a column's name is no parameter."""
     return re.sub(r"(?<!:):(?!partition\b)(?=\w)", r"\\:", statement)
@@ -205,7 +212,8 @@ def _bound(query: Query) -> TextClause:
 
 
 def _columns(query: Query, result: CursorResult[Any]) -> tuple[ResultColumn, ...]:
-    described: Sequence[Any] = result.cursor.description
+    cursor = result.cursor
+    described: Sequence[Any] = () if cursor is None else cursor.description
     is_typed = result.dialect.name == "postgresql"
     columns = tuple(_column(one) if is_typed else ResultColumn(name=one[0]) for one in described)
     names = [column.name for column in columns]

@@ -9,7 +9,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_registry.errors import InvalidInputError
-from airflow_registry.operators import BatchInferenceOperator, SqlInput, SqlOutput
+from airflow_registry.operators import BatchInferenceOperator, SqlInput, SqlOutput, UnscoredPartitionsOperator
 from airflow_registry.operators.tables import ledger_name, target_of
 
 QUERY = "SELECT id, x, y FROM leads WHERE day = :day AND id < :below ORDER BY id"
@@ -156,6 +156,25 @@ def test_a_stored_dag_holds_json_also_where_tasks_are_mapped(dag, score):
     assert stored.count(json.dumps(QUERY)) == 2
     mapped = dag.get_task("mapped")
     assert mapped.partial_kwargs["input"] == {"conn_id": "warehouse", "query": QUERY}
+
+
+def test_partitions_of_a_table_that_were_not_scored_are_found(registry, champion, score, context, ask):
+    where = {
+        "input": SqlInput(conn_id="warehouse", table="leads", partition_column="day", order_by=["id"]),
+        "output": SqlOutput(conn_id="warehouse", table="predictions", partition_column="day"),
+    }
+    score(**where, partition="2026-01-02").execute(context("score"))
+    find = UnscoredPartitionsOperator(task_id="find", model="lead", **where)
+    keys = find.execute(context("find", run_id="manual__2"))
+    assert keys == ["2026-01-01", "2026-01-03", "2026-01-04"]
+    for number, key in enumerate(keys):
+        score(**where, partition=key).execute(context("score", run_id="manual__2", map_index=number))
+    assert find.execute(context("find", run_id="manual__3")) == []
+    assert ask("SELECT day, count(*) FROM predictions GROUP BY day ORDER BY day") == [(f"2026-01-0{day}", 10) for day in (1, 2, 3, 4)]
+    with pytest.raises(AirflowFailException, match="Only a table tells"):
+        UnscoredPartitionsOperator(
+            task_id="query", model="lead", input={"conn_id": "warehouse", "query": QUERY}, output=where["output"]
+        ).execute(context("query"))
 
 
 @pytest.mark.parametrize(
