@@ -109,14 +109,14 @@ def test_after_a_failure_in_the_middle_nothing_is_published_and_the_intent_stays
     first = score().execute(context("score"))
     before = lake.versions("out/")
     lake.put(f"leads/{DAY}/part.parquet", frame.drop(columns="late"))
-    predict = LogisticRegression.predict
+    ask = LogisticRegression.predict_proba  # the class follows from it
 
     def failing(self, rows):
         assert lake.versions("out/") == before
-        predict(self, rows)
+        ask(self, rows)
         raise MemoryError
 
-    monkeypatch.setattr(LogisticRegression, "predict", failing)
+    monkeypatch.setattr(LogisticRegression, "predict_proba", failing)
     with pytest.raises((AirflowFailException, MemoryError)):
         score().execute(context("score", run_id="manual__2"))
     assert lake.versions("out/") == before
