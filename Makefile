@@ -11,6 +11,8 @@ SPARK := .venv-spark
 NOT_MISSPELT := acuracy,aproval,burnin,fpr,mape,modle,modell,polcy,recal,regsitry,selekt,te,wihtin
 # Long tests on several processes; a test file with fixtures of its own session stays on one.
 PARALLEL := --numprocesses $(JOBS) --dist loadfile
+# Those with servers wait half of their time, so one more fits in.
+WAITING := --numprocesses $(shell expr $(JOBS) + 1) --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help venv format check test e2e soak spark demo bench docs
@@ -43,7 +45,7 @@ check: venv  ## The inner loop: format, lint, types, import contracts, unit test
 	$(PYTEST) $(PARALLEL) -m "not soak" --ignore=tests/unit/domain tests/unit
 
 test: check  ## All that CI runs: check, real PostgreSQL, a real Airflow inside the tests, then end to end
-	$(PYTEST) $(PARALLEL) -m "not soak and not e2e" --ignore=tests/unit tests
+	$(PYTEST) $(WAITING) -m "not soak and not e2e" --ignore=tests/unit tests
 	$(PYTEST) -m "e2e and not soak" tests
 
 e2e: venv  ## Only the end-to-end test: dags/ under a real `airflow standalone`
