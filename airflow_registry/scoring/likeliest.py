@@ -52,10 +52,13 @@ def likeliest(model: object, probabilities: np.ndarray[Any, Any]) -> tuple[np.nd
     """
     import numpy as np
 
+    classes = np.asarray(getattr(_last_step(model), "classes_", None))
+    if probabilities.shape[1] == 2:  # a third of the time, in which a linear model does a tenth of its work
+        lead = probabilities[:, 1] - probabilities[:, 0]
+        return classes[(lead > 0).astype(np.intp)], ~(np.abs(lead) > _CLOSE)
     best = probabilities.argmax(axis=1)
     highest = np.take_along_axis(probabilities, best[:, None], axis=1)
-    rivals = (probabilities >= highest - _CLOSE).sum(axis=1)
-    return np.asarray(getattr(_last_step(model), "classes_", None))[best], rivals != 1
+    return classes[best], (probabilities >= highest - _CLOSE).sum(axis=1) != 1
 
 
 def _last_step(model: object) -> object:
