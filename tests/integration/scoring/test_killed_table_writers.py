@@ -45,12 +45,16 @@ SCRIPT = textwrap.dedent("""
             done = out.commit(rows_in=rows, record=record)
         registry.commit_output(intent, written(done))
 
+    READS = ("SELECT", "PRAGMA", "BEGIN", "SAVEPOINT", "RELEASE")  # a kill before one of these leaves what a kill before the next leaves
+
     class Killer:
         # In the child: the process is gone before its statement of that number, or before that part of a copy, is sent.
         def __init__(self, number):
             self.number, self.count, self.last, self.repeats = number, 0, None, 0
 
         def tick(self, what):
+            if what.split(" ", 1)[1].startswith(READS):
+                return
             self.repeats = self.repeats + 1 if what == self.last else 0
             self.last = what
             if self.repeats and self.repeats != rows // 2:  # of many equal ones the first, and one in the middle
@@ -61,12 +65,10 @@ SCRIPT = textwrap.dedent("""
 
         def arm(self):
             def traced(connection, _record):
-                connection.set_trace_callback(lambda statement: self.tick(statement.split("VALUES")[0]))
+                connection.set_trace_callback(lambda statement: self.tick("- " + statement.split("VALUES")[0].strip()))
             if data.startswith("sqlite") and ledger.startswith("sqlite"):
                 sa.event.listen(sa.Engine, "connect", traced)
                 return
-            def before(_name):
-                self.tick(_name)
             sa.event.listen(sa.Engine, "before_cursor_execute", lambda c, cursor, statement, *_: self.tick(f"{self.count} {statement}"))
             sa.event.listen(sa.Engine, "commit", lambda c: self.tick(f"{self.count} commit"))
             copy = psycopg.Copy.write
@@ -123,7 +125,7 @@ def test_before_whichever_statement_it_is_killed_the_partition_is_whole_and_the_
     assert done.returncode == 0, done.stderr[-3000:]
     played = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["status"] for line in played] == [signal.SIGKILL] * (len(played) - 1) + [0]
-    assert len(played) >= 8
+    assert len(played) >= 7
     states = set()
     for line in played:
         after, old, rows = line["after"], line["old"], line["rows"]
