@@ -289,9 +289,9 @@ def main(millions: int = 3, rounds: int = 7) -> None:
         folder = Path(name)
         reached = [
             size(folder, models["logistic"]),
-            into_a_table(max(3, rounds // 2)),
+            into_a_table(rounds),
             throughput(folder, models, rounds),
-            against_whole_table(folder, millions, max(2, rounds // 2)),
+            against_whole_table(folder, millions, rounds),
             growth(folder),
         ]
     sys.exit(0 if all(reached) else 1)
