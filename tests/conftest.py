@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_registry.testing import gcs, s3
+from airflow_registry.testing.faulty_http import faulty_proxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from airflow_registry.testing.faulty_http import FaultyProxy
 
 pytest_plugins = ["airflow_registry.testing.fixtures"]
 
@@ -28,6 +31,13 @@ def s3_server() -> Iterator[s3.S3Server]:
 def s3_bucket(s3_server: s3.S3Server) -> str:
     """The name of an empty bucket on it."""
     return s3_server.make_bucket()
+
+
+@pytest.fixture
+def proxy(s3_server: s3.S3Server) -> Iterator[FaultyProxy]:
+    """What stands between a client and that server, counts the requests, and may disturb them."""
+    with faulty_proxy(s3_server.endpoint_url) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

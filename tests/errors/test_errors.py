@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from airflow_registry import errors
-from airflow_registry.testing.faulty_http import faulty_proxy
 from tests.errors.cases import CASES, Stage
 
 pytestmark = [pytest.mark.postgres, pytest.mark.s3]
@@ -63,9 +62,8 @@ def plain(message, stage):
 
 
 @pytest.fixture
-def stage(tmp_path, s3_server, s3_bucket, postgres_url):
-    with faulty_proxy(s3_server.endpoint_url) as proxy:
-        yield Stage(folder=tmp_path, server=s3_server, proxy=proxy, bucket=s3_bucket, database=str(postgres_url))
+def stage(tmp_path, s3_server, proxy, s3_bucket, postgres_url):
+    return Stage(folder=tmp_path, server=s3_server, proxy=proxy, bucket=s3_bucket, database=str(postgres_url))
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,6 @@ import pytest
 
 from airflow_registry import ModelRegistry, config, watch_pointer
 from airflow_registry.errors import StorageUnavailableError
-from airflow_registry.testing.faulty_http import faulty_proxy
 from airflow_registry.testing.postgres import postgres_server
 
 SERVICE = Path(__file__).with_name("online_service.py")
@@ -54,12 +53,6 @@ def service(environ, model, workers=0):
     finally:
         with process, suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-
-
-@pytest.fixture
-def proxy(s3_server):
-    with faulty_proxy(s3_server.endpoint_url) as running:
-        yield running
 
 
 @pytest.fixture

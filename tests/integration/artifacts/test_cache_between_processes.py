@@ -16,17 +16,10 @@ import pytest
 
 from airflow_registry import ModelRegistry
 from airflow_registry.errors import DigestMismatchError, StorageUnavailableError
-from airflow_registry.testing.faulty_http import faulty_proxy
 
 pytestmark = pytest.mark.s3
 WORKER = Path(__file__).with_name("cache_worker.py")
 ANSWER = "[0.0, 1.0]"
-
-
-@pytest.fixture
-def proxy(s3_server):
-    with faulty_proxy(s3_server.endpoint_url) as running:
-        yield running
 
 
 @pytest.fixture

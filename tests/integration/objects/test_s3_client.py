@@ -12,7 +12,6 @@ from airflow_registry.objects.dispatch import open_bucket
 from airflow_registry.objects.options import StorageOptions
 from airflow_registry.objects.s3 import S3Client
 from airflow_registry.objects.s3_connection import S3Connection
-from airflow_registry.testing.faulty_http import faulty_proxy
 from tests.contracts.object_client import LARGE, ObjectClientContract, digest_of
 
 pytestmark = pytest.mark.s3
@@ -35,12 +34,6 @@ class TestS3Client(ObjectClientContract):
     @pytest.fixture
     def nowhere(self, options):
         return open_bucket("s3://no-such-bucket/", options)[0]
-
-
-@pytest.fixture
-def proxy(s3_server):
-    with faulty_proxy(s3_server.endpoint_url) as proxy:
-        yield proxy
 
 
 @pytest.fixture
